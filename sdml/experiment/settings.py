@@ -1,0 +1,289 @@
+"""What an experiment file may say: typed, frozen, checked, every default stated here.
+
+Defaults are the published settings of SDML (SIGIR 2019, section 4.1 and the released code).
+The released code uses a learning rate of 1e-4 for its image modality and 2e-4 for every
+other: a name decides nothing here, so say ``learning_rate: 1.0e-4`` in that modality.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from sdml.experiment.explain import explain
+
+SplitName = Literal["train", "validation", "test"]
+SPLITS: tuple[SplitName, ...] = ("train", "validation", "test")
+NAME = re.compile(r"[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?")
+
+
+def _no_bool(value: object) -> object:
+    if isinstance(value, bool):
+        raise ValueError("a number is needed, not true or false")
+    return value
+
+
+def _one_or_many(value: object) -> object:
+    if value == "none" or value is None:
+        return ()
+    return (value,) if isinstance(value, str) else value
+
+
+Number = Annotated[float, BeforeValidator(_no_bool), Field(allow_inf_nan=False)]
+Whole = Annotated[int, Field(strict=True)]
+Transform = Literal["l2", "standardize"]
+
+
+class Settings(BaseModel):
+    """Base of all sections: keyword-only, frozen, no unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class SubspaceSettings(Settings):
+    """How P ∈ R^{K×C} is made: drawn from ``seed``, or read from ``source`` (.npy or .mat)."""
+
+    dimension: Annotated[Whole, Field(ge=1)] = 512
+    seed: Annotated[Whole, Field(ge=0)] = 0
+    source: str | None = None
+    classes: tuple[str, ...] | None = None
+
+    @field_validator("classes", mode="before")
+    @classmethod
+    def _class_names(cls, value: object) -> object:
+        if isinstance(value, list | tuple):
+            return tuple(str(name) for name in value)
+        return value
+
+    @field_validator("classes")
+    @classmethod
+    def _distinct(cls, value: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        if value is not None and (not value or len(set(value)) != len(value)):
+            raise ValueError("class names must be distinct and at least one")
+        return value
+
+
+class TrainingSettings(Settings):
+    """One modality's training. Named toggles tell the released code from the paper's equation."""
+
+    method: Literal["sdml"] = "sdml"
+    lambda_: Annotated[Number, Field(ge=0, le=1, alias="lambda")] = 0.5
+    epochs: Annotated[Whole, Field(ge=1)] = 200
+    batch_size: Annotated[Whole, Field(ge=1)] = 100
+    learning_rate: Annotated[Number, Field(gt=0)] = 2e-4
+    betas: tuple[Annotated[Number, Field(ge=0, lt=1)], Annotated[Number, Field(ge=0, lt=1)]] = (
+        0.5,
+        0.999,
+    )
+    weight_decay: Annotated[Number, Field(ge=0)] = 0.0
+    hidden: tuple[Annotated[Whole, Field(ge=1)], ...] = (1024, 1024)
+    seed: Annotated[Whole, Field(ge=0)] = 0
+    selection: Literal["val_sup", "last"] = "val_sup"
+    squared: bool = False
+    normalize_code: bool = True
+    normalize_reconstruction: bool = True
+    normalize_target: bool = False
+    decoder_output_relu: bool = False
+    drop_last: bool = True
+    label_count_normalised: bool = False
+    device: str = "auto"
+    threads: Annotated[Whole, Field(ge=1)] | None = None
+    checkpoint_seconds: Annotated[Number, Field(ge=0)] = 30.0
+
+
+class EvaluationSettings(Settings):
+    """What is measured between every ordered pair of modalities (docs/protocol.md).
+
+    ``preset: reference`` replaces ``denominator``, ``empty_query`` and ``relevance`` by the
+    conventions of the released code, which differ for single- and multi-label collections.
+    """
+
+    preset: Literal["none", "reference"] = "none"
+    split: SplitName = "test"
+    similarity: tuple[Literal["cosine", "posterior"], ...] = ("cosine", "posterior")
+    top_k: Annotated[Whole, Field(ge=1)] = 50
+    denominator: Literal["hits", "min", "relevant"] = "min"
+    empty_query: Literal["zero", "skip"] = "zero"
+    relevance: Literal["any", "exact"] = "any"
+    block_mebibytes: Annotated[Whole, Field(ge=1)] = 256
+
+    @field_validator("similarity", mode="before")
+    @classmethod
+    def _similarities(cls, value: object) -> object:
+        return _one_or_many(value)
+
+    @field_validator("similarity")
+    @classmethod
+    def _some(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not value or len(set(value)) != len(value):
+            raise ValueError("name each similarity once, and at least one")
+        return value
+
+
+class KeySettings(Settings):
+    """Names of the arrays (or columns) inside a source; one name, or one for each split."""
+
+    features: str | dict[SplitName, str] = "X"
+    labels: str | dict[SplitName, str] = "y"
+    split: str = "split"
+
+
+class SplitSettings(Settings):
+    """Shares of a seeded, stratified split, for sources that do not bring their own.
+
+    ``validation`` and ``test`` are fractions below 1, or counts of samples. A source that has
+    train and test but no validation gives up ``validation`` from ``validation_from``.
+    """
+
+    train: Annotated[Number, Field(gt=0, le=1)] = 0.8
+    validation: Annotated[Number, Field(gt=0)] = 0.1
+    test: Annotated[Number, Field(gt=0)] = 0.1
+    seed: Annotated[Whole, Field(ge=0)] = 0
+    validation_from: Literal["train", "test"] = "train"
+
+    @model_validator(mode="after")
+    def _shares(self) -> Self:
+        shares = [s for s in (self.train, self.validation, self.test) if s < 1]
+        if sum(shares) > 1 + 1e-9:
+            raise ValueError(f"the shares add up to {sum(shares):g}; they must not exceed 1")
+        for count in (self.validation, self.test):
+            if count >= 1 and count != int(count):
+                raise ValueError(f"{count:g} is neither a fraction below 1 nor a whole count")
+        return self
+
+
+class ExtractorSettings(Settings):
+    """Which extractor turns raw items into vectors, and its options."""
+
+    name: str
+    options: dict[str, bool | int | float | str] = {}
+
+
+class ResourceSettings(Settings):
+    """What one modality's training pod asks the cluster for."""
+
+    accelerator: str | None = None
+    count: Annotated[Whole, Field(ge=0)] = 0
+    cpu: str = "2"
+    memory: str = "4Gi"
+
+    @model_validator(mode="after")
+    def _both(self) -> Self:
+        if (self.accelerator is None) != (self.count == 0):
+            raise ValueError("accelerator and count go together: name both or neither")
+        return self
+
+
+class ModalitySettings(Settings):
+    """Where one modality comes from and what is special about it.
+
+    ``training`` holds the keys of :class:`TrainingSettings` that this modality overrides; in
+    the file they stand beside ``source``.
+    """
+
+    source: str
+    keys: KeySettings = KeySettings()
+    labels: str | dict[SplitName, str] | None = None
+    split: SplitSettings = SplitSettings()
+    transform: tuple[Transform, ...] = ()
+    extractor: ExtractorSettings | None = None
+    missing_class: Literal["refuse", "warn"] = "refuse"
+    resources: ResourceSettings = ResourceSettings()
+    training: dict[str, Any] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _gather_overrides(cls, data: Any) -> Any:
+        if not isinstance(data, dict):
+            return data
+        names = {field.alias or name for name, field in TrainingSettings.model_fields.items()}
+        here = {key: value for key, value in data.items() if key in names}
+        if not here:
+            return data
+        rest = {key: value for key, value in data.items() if key not in names}
+        return {**rest, "training": {**rest.get("training", {}), **here}}
+
+    @field_validator("transform", mode="before")
+    @classmethod
+    def _transforms(cls, value: object) -> object:
+        return _one_or_many(value)
+
+    @field_validator("extractor", mode="before")
+    @classmethod
+    def _extractor(cls, value: object) -> object:
+        return {"name": value} if isinstance(value, str) else value
+
+
+class SweepSettings(Settings):
+    """Values of λ that the sweep pipeline trains each modality with."""
+
+    lambdas: tuple[Annotated[Number, Field(ge=0, le=1)], ...] = tuple(i / 10 for i in range(11))
+
+    @field_validator("lambdas")
+    @classmethod
+    def _distinct(cls, value: tuple[float, ...]) -> tuple[float, ...]:
+        if not value or len(set(value)) != len(value):
+            raise ValueError("name each value of λ once, and at least one")
+        return value
+
+
+class Experiment(Settings):
+    """A whole experiment file. Paths are absolute once it was read from a file."""
+
+    collection: str
+    store: str = ".sdml/store"
+    tracking: str | None = "sqlite:///.sdml/mlflow.db"
+    subspace: SubspaceSettings = SubspaceSettings()
+    training: TrainingSettings = TrainingSettings()
+    evaluation: EvaluationSettings = EvaluationSettings()
+    sweep: SweepSettings = SweepSettings()
+    modalities: dict[str, ModalitySettings]
+
+    @field_validator("collection")
+    @classmethod
+    def _collection_name(cls, value: str) -> str:
+        return _checked_name(value)
+
+    @field_validator("modalities")
+    @classmethod
+    def _modality_names(cls, value: dict[str, ModalitySettings]) -> dict[str, ModalitySettings]:
+        if not value:
+            raise ValueError("at least one modality is needed")
+        for name in value:
+            _checked_name(name)
+        return value
+
+    @model_validator(mode="after")
+    def _overrides(self) -> Self:
+        for name in self.modalities:
+            try:
+                self.training_of(name)
+            except ValidationError as error:
+                raise ValueError(explain(error, ("modalities", name))) from error
+        return self
+
+    def training_of(self, modality: str) -> TrainingSettings:
+        """The training settings of one modality: ``training`` with its overrides applied."""
+        overrides = self.modalities[modality].training
+        return TrainingSettings.model_validate(
+            {**self.training.model_dump(by_alias=True), **overrides}
+        )
+
+
+def _checked_name(value: str) -> str:
+    if not NAME.fullmatch(value):
+        raise ValueError(
+            "names are lower-case letters, digits, - and _, at most 63, "
+            "beginning and ending with a letter or digit"
+        )
+    return value
