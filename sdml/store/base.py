@@ -1,0 +1,110 @@
+"""The interface of a store: named objects of bytes, written whole or not at all."""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from sdml.errors import StoreAccessError
+
+# A part never begins with a dot: no "..", and such names are free for partial files.
+_PART = r"[A-Za-z0-9_+=@-][A-Za-z0-9._+=@-]{0,199}"
+_KEY = re.compile(rf"{_PART}(/{_PART})*")
+_KEY_LENGTH = 900
+
+
+@dataclass(frozen=True, kw_only=True)
+class ObjectInfo:
+    """One object in a listing."""
+
+    key: str
+    size: int
+
+
+class Store(ABC):
+    """Objects under keys such as ``digits/subspaces/ab12/manifest.json``.
+
+    Every method may raise :class:`~sdml.errors.StoreAccessError` (refused: permissions,
+    credentials, a bad key) and :class:`~sdml.errors.StoreUnavailableError` (no answer after
+    all retries). Methods may be called from several threads.
+    """
+
+    uri: str
+    """A folder's absolute path or ``s3://bucket/prefix``, without a trailing slash."""
+
+    @abstractmethod
+    def put(self, key: str, data: bytes | Path) -> None:
+        """Write an object, replacing it if it is there; readers see the old or the new one.
+
+        Raises:
+            StoreFullError: no space, or a quota is reached; the object is as it was.
+            DataError: ``data`` is a file that cannot be read.
+        """
+
+    @abstractmethod
+    def get(self, key: str) -> bytes:
+        """The object's bytes.
+
+        Raises:
+            NotFoundError: there is no such object.
+        """
+
+    @abstractmethod
+    def local(self, key: str, scratch: Path) -> Path:
+        """A file with the object's bytes, to be read or memory-mapped but never changed.
+
+        It is the object itself where the store is a folder, else a download into ``scratch``.
+
+        Raises:
+            NotFoundError: there is no such object.
+            StoreFullError: ``scratch`` has no room for it.
+        """
+
+    @abstractmethod
+    def exists(self, key: str) -> bool:
+        """Whether the object is there, whole."""
+
+    @abstractmethod
+    def list(self, prefix: str) -> Iterator[ObjectInfo]:
+        """All objects whose key begins with ``prefix``, in the order of the keys' bytes.
+
+        Partial writes are never listed. An empty prefix lists the whole store.
+        """
+
+    @abstractmethod
+    def delete(self, key: str) -> None:
+        """Remove the object; no error if it is not there."""
+
+
+def is_key(key: str) -> bool:
+    """Whether every kind of store can hold ``key``."""
+    return len(key) <= _KEY_LENGTH and _KEY.fullmatch(key) is not None
+
+
+def check_key(key: str) -> str:
+    """Return ``key`` if it is one that every kind of store can hold.
+
+    Raises:
+        StoreAccessError: an absolute or empty key, an empty part, a part that begins with a
+            dot, a character that is not allowed, or a key that is too long.
+    """
+    if not is_key(key):
+        raise StoreAccessError(
+            f"a key in a store is parts joined by /, of letters, digits and ._+=@-, none "
+            f"beginning with a dot, {_KEY_LENGTH} characters at most: not {key[:200]!r}"
+        )
+    return key
+
+
+def check_prefix(prefix: str) -> str:
+    """Return ``prefix`` if it is empty or some key could begin with it.
+
+    Raises:
+        StoreAccessError: no key can begin so.
+    """
+    if prefix:
+        check_key(prefix + "x" if prefix.endswith("/") else prefix)
+    return prefix

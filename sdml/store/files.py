@@ -1,0 +1,149 @@
+"""Files of the local disk: written whole or not at all, read in blocks, errors of ours."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import secrets
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from sdml.errors import DataError, StoreAccessError, StoreFullError, StoreUnavailableError
+
+PARTIAL = ".partial-"
+_BLOCK = 1 << 20
+
+_FULL = {
+    errno.ENOSPC: "there is no space left",
+    errno.EDQUOT: "a disk quota is reached",
+    errno.EFBIG: "a limit on the size of files is reached",
+}
+_REFUSED = {
+    errno.EACCES: "permission is denied",
+    errno.EPERM: "the operation is not permitted",
+    errno.EROFS: "the filesystem is read-only",
+    errno.ENOTDIR: "a part of the path is a file, not a folder",
+    errno.EEXIST: "a part of the path is a file, not a folder",
+    errno.EISDIR: "the path is a folder, not a file",
+    errno.ENAMETOOLONG: "the name is too long for the filesystem",
+    errno.ELOOP: "the path has too many symbolic links",
+}
+
+
+@contextmanager
+def mapped_errors(where: object) -> Iterator[None]:
+    """Turn an ``OSError`` inside the block into an error of ours that names ``where``."""
+    try:
+        yield
+    except OSError as error:
+        number = error.errno or 0
+        if number in _FULL:
+            raise StoreFullError(
+                f"{where}: cannot be written, {_FULL[number]}: make room and run again"
+            ) from error
+        if number in _REFUSED:
+            raise StoreAccessError(
+                f"{where}: not accessible, {_REFUSED[number]}: correct it or use another store"
+            ) from error
+        raise StoreUnavailableError(
+            f"{where}: the filesystem failed ({error.strerror or error}): "
+            f"check the disk or the network mount and run again"
+        ) from error
+
+
+@contextmanager
+def replacing(path: Path, *, durable: bool = True) -> Iterator[Path]:
+    """Give the path of a partial file beside ``path``; it becomes ``path`` when the block ends.
+
+    On any error it is removed and ``path`` is as it was. ``durable``: it is on the disk, not
+    only in memory, before it is visible.
+    """
+    partial = path.with_name(f"{PARTIAL}{secrets.token_hex(8)}")
+    make_folder(path.parent)
+    try:
+        yield partial
+        if durable:
+            _sync(partial)
+        partial.replace(path)
+    except BaseException:
+        with suppress(OSError):
+            partial.unlink()
+        raise
+    if durable:
+        _sync(path.parent)
+
+
+def write_file(path: Path, data: bytes | Path) -> None:
+    """Write the bytes, or a copy of the file ``data``, to ``path``: all or nothing."""
+    with replacing(path) as partial, partial.open("xb") as target:
+        for block in blocks_to_store(data):
+            target.write(block)
+
+
+def blocks_to_store(data: bytes | Path) -> Iterator[bytes]:
+    """The bytes, or a file's bytes in blocks so that memory stays small.
+
+    Raises:
+        DataError: the file cannot be read.
+    """
+    if isinstance(data, bytes):
+        yield data
+        return
+    try:
+        yield from blocks_of(data)
+    except OSError as error:
+        raise DataError(f"{data}: cannot be read to store it: {error.strerror or error}") from error
+
+
+def stamp(data: bytes | Path) -> tuple[int, int, int] | None:
+    """What changes when a file is written to or replaced; None for bytes.
+
+    Raises:
+        DataError: the file cannot be read.
+    """
+    if isinstance(data, bytes):
+        return None
+    try:
+        found = data.stat()
+    except OSError as error:
+        raise DataError(f"{data}: cannot be read to store it: {error.strerror or error}") from error
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def blocks_of(path: Path) -> Iterator[bytes]:
+    """A file's bytes in blocks."""
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK):
+            yield block
+
+
+def digest(blocks: Iterable[bytes]) -> tuple[int, str]:
+    """Number of bytes, and their sha256 in hexadecimal."""
+    size, checksum = 0, hashlib.sha256()
+    for block in blocks:
+        size += len(block)
+        checksum.update(block)
+    return size, checksum.hexdigest()
+
+
+def make_folder(folder: Path) -> None:
+    """Make the folder and its parents, each entry on the disk when this returns."""
+    if folder.is_dir():
+        return
+    make_folder(folder.parent)
+    folder.mkdir(exist_ok=True)
+    _sync(folder.parent)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        # Some network filesystems cannot sync a folder; their rename is durable by itself.
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP) or not path.is_dir():
+            raise
+    finally:
+        os.close(descriptor)

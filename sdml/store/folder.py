@@ -1,0 +1,88 @@
+"""A store in a folder of a local or network filesystem; a key is a relative path.
+
+An object is written to a partial file in its own folder, synced, and renamed. A partial file
+that a killed process left has a name beginning with a dot and is never listed.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from sdml.errors import NotFoundError
+from sdml.store.base import ObjectInfo, Store, check_key, check_prefix, is_key
+from sdml.store.files import mapped_errors, write_file
+
+# What else lies at the path of a key that was never put: nothing, or the folder of other keys.
+_ABSENT = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
+
+
+class FolderStore(Store):
+    """The folder need not exist: the first write makes it, and reading finds it empty."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder.expanduser().resolve()
+        self.uri = str(self._folder)
+
+    def put(self, key: str, data: bytes | Path) -> None:
+        """See :meth:`Store.put`."""
+        path = self._path(key)
+        with mapped_errors(path):
+            write_file(path, data)
+
+    def get(self, key: str) -> bytes:
+        """See :meth:`Store.get`."""
+        path = self._path(key)
+        with mapped_errors(path):
+            try:
+                return path.read_bytes()
+            except _ABSENT as error:
+                raise NotFoundError(f"{path}: there is no such object in the store") from error
+
+    def local(self, key: str, scratch: Path) -> Path:  # noqa: ARG002  (nothing is copied)
+        """See :meth:`Store.local`."""
+        if not self.exists(key):
+            raise NotFoundError(f"{self._path(key)}: there is no such object in the store")
+        return self._path(key)
+
+    def exists(self, key: str) -> bool:
+        """See :meth:`Store.exists`."""
+        path = self._path(key)
+        with mapped_errors(path):
+            return path.is_file()
+
+    def list(self, prefix: str) -> Iterator[ObjectInfo]:
+        """See :meth:`Store.list`."""
+        parent = check_prefix(prefix).rpartition("/")[0]
+        start = self._path(parent) if parent else self._folder
+        yield from self._walk(start, f"{parent}/" if parent else "", prefix)
+
+    def delete(self, key: str) -> None:
+        """See :meth:`Store.delete`."""
+        path = self._path(key)
+        with mapped_errors(path), suppress(*_ABSENT):
+            path.unlink()
+
+    def _path(self, key: str) -> Path:
+        return self._folder / check_key(key)
+
+    def _walk(self, folder: Path, above: str, prefix: str) -> Iterator[ObjectInfo]:
+        entries: list[tuple[str, os.DirEntry[str]]] = []
+        with mapped_errors(folder), suppress(*_ABSENT), os.scandir(folder) as found:
+            for entry in found:
+                if is_key(entry.name):  # not a partial file
+                    # With its slash a folder sorts among files as its keys do.
+                    name = entry.name + "/" if entry.is_dir() else entry.name
+                    entries.append((above + name, entry))
+        for key, entry in sorted(entries, key=lambda pair: pair[0]):
+            if key.endswith("/"):
+                if key.startswith(prefix) or prefix.startswith(key):
+                    yield from self._walk(Path(entry.path), key, prefix)
+            elif key.startswith(prefix):
+                size = None
+                with mapped_errors(entry.path), suppress(FileNotFoundError):  # deleted meanwhile
+                    size = entry.stat().st_size
+                if size is not None:
+                    yield ObjectInfo(key=key, size=size)

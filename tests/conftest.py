@@ -1,0 +1,56 @@
+"""Fixtures for every test folder: a real S3 server, a fresh bucket on it, a store in it."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from sdml.store import Store, open_store
+from tests.servers.swift import SwiftServer, swift_server
+
+collect_ignore = ["servers"]  # a program and its starter, with no doctests
+
+
+@pytest.fixture(scope="session")
+def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SwiftServer]:
+    """OpenStack Swift for the whole session. Mark the tests that use it with ``server``."""
+    with swift_server(tmp_path_factory.mktemp("swift")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def s3_client(s3_server: SwiftServer) -> Iterator[Any]:
+    """A client of the server that owes nothing to the code under test."""
+    import boto3
+
+    client = boto3.client(
+        "s3",
+        endpoint_url=s3_server.endpoint,
+        aws_access_key_id=s3_server.access_key,
+        aws_secret_access_key=s3_server.secret_key,
+        region_name="us-east-1",
+    )
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def s3_environment(s3_server: SwiftServer, s3_client: Any, monkeypatch: pytest.MonkeyPatch) -> str:
+    """AWS variables for the server and no others; returns ``s3://`` with a new bucket."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    for name, value in s3_server.environment.items():
+        monkeypatch.setenv(name, value)
+    bucket = f"bucket-{uuid.uuid4().hex}"
+    s3_client.create_bucket(Bucket=bucket)
+    return f"s3://{bucket}"
+
+
+@pytest.fixture
+def s3_store(s3_environment: str) -> Store:
+    """A store under a prefix of a new bucket."""
+    return open_store(f"{s3_environment}/some/prefix")
