@@ -1,0 +1,35 @@
+"""Features: from files or raw items to labelled, checked, transformed vectors in splits."""
+
+from sdml.features.extractors import EXTRACTORS, make_extractor
+from sdml.features.extractors.fitted import (
+    FittedExtractor,
+    extractor_from_objects,
+    extractor_to_objects,
+)
+from sdml.features.feature_set import FeatureSet, Split, build_feature_set, training_classes
+from sdml.features.labels import sort_classes
+from sdml.features.new_samples import read_vectors
+from sdml.features.readers import read_table
+from sdml.features.stored import feature_set_objects, load_split, write_feature_set
+from sdml.features.table import Table
+from sdml.features.transforms import TransformState
+
+__all__ = [
+    "EXTRACTORS",
+    "FeatureSet",
+    "FittedExtractor",
+    "Split",
+    "Table",
+    "TransformState",
+    "build_feature_set",
+    "extractor_from_objects",
+    "extractor_to_objects",
+    "feature_set_objects",
+    "load_split",
+    "make_extractor",
+    "read_table",
+    "read_vectors",
+    "sort_classes",
+    "training_classes",
+    "write_feature_set",
+]

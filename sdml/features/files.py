@@ -1,0 +1,48 @@
+"""Local files that someone else wrote: found, opened, and blamed by name when they are bad."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sdml.errors import DataError, SDMLError
+
+
+def existing_file(path: Path, *, where: str) -> Path:
+    """The path itself.
+
+    Raises:
+        DataError: there is no such file, it is a folder, or the path is a remote URI.
+    """
+    # Paths lose the double slash of a URI: "s3://bucket" arrives as "s3:/bucket".
+    if path.parts and path.parts[0].endswith(":") and len(path.parts[0]) > 2:
+        raise DataError(f"{where}: {path}: must be a local file: download it first")
+    try:
+        if path.is_file():
+            return path
+        problem = "is a folder, not a file" if path.is_dir() else "does not exist"
+    except OSError as error:
+        raise DataError(f"{where}: {path}: cannot be reached: {error}") from error
+    raise DataError(f"{where}: {path}: {problem}: correct the path")
+
+
+@contextmanager
+def reading(path: Path, kind: str, *, where: str) -> Iterator[None]:
+    """Map whatever a library raises on a file it cannot read.
+
+    Damaged files make the libraries below raise nearly anything (``zlib.error``, ``KeyError``,
+    ``MemoryError``, …), so every kind is caught, and none is dropped.
+
+    Raises:
+        DataError: instead of the library's error, which it is chained to.
+    """
+    try:
+        yield
+    except SDMLError:
+        raise
+    except Exception as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        if any(word in reason for word in ("allow_pickle", "pickled data", "Python objects")):
+            reason = "it holds Python objects, which are never loaded: save plain arrays"
+        raise DataError(f"{where}: {path}: cannot be read as {kind}: {reason}") from error

@@ -1,0 +1,209 @@
+"""Files of columns: .parquet, .csv and .tsv.
+
+Feature columns are the one named by the key (in parquet it may hold lists), or those named by the
+key and a number (``X0``, ``X1``, …, in the order of the numbers). Under the default key, a file
+with neither gives every numeric column other than labels and split.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from abc import abstractmethod
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute
+import pyarrow.csv
+import pyarrow.parquet
+
+from sdml.errors import DataError
+from sdml.experiment import KeySettings
+from sdml.features.files import reading
+from sdml.features.labels import parse
+from sdml.features.readers.source import Source
+from sdml.features.table import AnyArray
+
+logger = logging.getLogger(__name__)
+
+_DEFAULT_KEY = KeySettings().features
+_CSV_BLOCK_BYTES = 1 << 26
+
+
+class ColumnSource(Source):
+    """Columns with types, read when asked for."""
+
+    kind = "a table"
+    schema: pa.Schema
+
+    @abstractmethod
+    def _read(self, names: Sequence[str]) -> pa.Table:
+        """Those columns."""
+
+    def names(self) -> list[str]:
+        """All columns."""
+        return list(self.schema.names)
+
+    def array(self, name: str) -> AnyArray:
+        """Labels or splits: a column, a column of lists, or numbered columns side by side."""
+        if name not in self.names():
+            return self._matrix(self._numbered(name) or [name])
+        field = self.schema.field(name)
+        if _is_list(field.type):
+            return self._lists(name)
+        column = self._column(name)
+        if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+            return self._texts(column)
+        if pa.types.is_integer(column.type) and column.null_count:
+            column = pa.compute.fill_null(column, -1)
+        return np.asarray(column.to_numpy())
+
+    def features(self, name: str, *, aside: Collection[str] = ()) -> AnyArray:
+        """Feature columns side by side, (N, D)."""
+        if name in self.names():
+            if _is_list(self.schema.field(name).type):
+                return self._lists(name)
+            return self._matrix([name])
+        numbered = self._numbered(name)
+        if numbered or name != _DEFAULT_KEY:
+            return self._matrix(numbered or [name])
+        others = {column for key in aside for column in (key, *self._numbered(key))}
+        free = [column for column in self.names() if column not in others]
+        numeric = [column for column in free if _is_number(self.schema.field(column).type)]
+        if not numeric:
+            raise self.missing(name)
+        if len(numeric) < len(free):
+            left = sorted(set(free) - set(numeric))
+            logger.info("%s: columns that are not numeric are left out: %s", self.where, left)
+        return self._matrix(numeric)
+
+    def text_column(self, name: str) -> list[str]:
+        """A column as texts, empty where nothing is written."""
+        if name not in self.names():
+            raise self.missing(name)
+        column = pa.compute.cast(self._column(name), pa.string())
+        return [text or "" for text in column.to_pylist()]
+
+    def _texts(self, column: pa.ChunkedArray) -> AnyArray:
+        return np.array([text or "" for text in column.to_pylist()], dtype=np.str_)
+
+    def _numbered(self, name: str) -> list[str]:
+        pattern = re.compile(re.escape(name) + r"(\d+)")
+        found = [(int(m[1]), m[0]) for m in map(pattern.fullmatch, self.names()) if m]
+        return [column for _, column in sorted(found)]
+
+    def _column(self, name: str) -> pa.ChunkedArray:
+        with reading(self.path, f"{self.kind} (column {name!r})", where=self.owner):
+            column = self._read([name]).column(name)
+            if pa.types.is_dictionary(column.type):
+                column = pa.compute.cast(column, column.type.value_type)
+            return column
+
+    def _matrix(self, names: Sequence[str]) -> AnyArray:
+        """Numeric columns side by side; empty cells become NaN."""
+        for name in names:
+            if name not in self.names():
+                raise self.missing(name)
+            kind = self.schema.field(name).type
+            if not (_is_number(kind) or pa.types.is_boolean(kind) or pa.types.is_null(kind)):
+                raise DataError(f"{self.where}: column {name!r} must be numeric, not {kind}")
+        with reading(self.path, self.kind, where=self.owner):
+            table = self._read(names)
+            result = np.empty((table.num_rows, len(names)), dtype=np.float64)
+            for index, name in enumerate(names):
+                result[:, index] = _doubles(table.column(name))
+        return result
+
+    def _lists(self, name: str) -> AnyArray:
+        """A column of equally long lists as a matrix, a chunk at a time."""
+        column = self._column(name)
+        lengths = pa.compute.fill_null(pa.compute.list_value_length(column), -1).to_numpy()
+        width = int(lengths[0]) if len(lengths) else 0
+        uneven = np.flatnonzero((lengths != width) | (lengths < 0))
+        if len(uneven):
+            held = lengths[uneven[0]]
+            raise DataError(
+                f"{self.where}: column {name!r} must hold lists of one length, but row 0 holds "
+                f"{width} values and row {uneven[0]} {held}"
+                if held >= 0 and width >= 0
+                else f"{self.where}: column {name!r} must hold a list in each row, but row "
+                f"{uneven[0]} (counted from 0) is empty"
+            )
+        if not (_is_number(column.type.value_type) or pa.types.is_boolean(column.type.value_type)):
+            raise DataError(f"{self.where}: column {name!r} must hold lists of numbers")
+        parts = [_doubles(chunk.flatten()) for chunk in column.chunks]
+        return np.concatenate(parts).reshape(len(column), width)
+
+
+class ParquetSource(ColumnSource):
+    """A .parquet file; only the columns asked for are read."""
+
+    kind = "a parquet file"
+
+    def __init__(self, path: Path, *, where: str) -> None:
+        super().__init__(path, where=where)
+        with reading(path, self.kind, where=where):
+            self._file = pa.parquet.ParquetFile(path)
+            self.schema = self._file.schema_arrow
+            _check_distinct(self)
+
+    def _read(self, names: Sequence[str]) -> pa.Table:
+        return self._file.read(columns=list(names))
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+class CsvSource(ColumnSource):
+    """A .csv or .tsv file with a header line; ``text`` columns are kept as they are written."""
+
+    kind = "a table of text"
+
+    def __init__(self, path: Path, *, where: str, text: Collection[str] = ()) -> None:
+        super().__init__(path, where=where)
+        with reading(path, self.kind, where=where):
+            self._table = pa.csv.read_csv(
+                path,
+                read_options=pa.csv.ReadOptions(block_size=_CSV_BLOCK_BYTES),
+                parse_options=pa.csv.ParseOptions(
+                    delimiter="\t" if path.suffix.lower() == ".tsv" else ",",
+                    newlines_in_values=True,
+                ),
+                convert_options=pa.csv.ConvertOptions(
+                    column_types=dict.fromkeys(text, pa.string())
+                ),
+            )
+            self.schema = self._table.schema
+            _check_distinct(self)
+
+    def _read(self, names: Sequence[str]) -> pa.Table:
+        return self._table.select(list(names))
+
+    def _texts(self, column: pa.ChunkedArray) -> AnyArray:
+        return parse([text or "" for text in column.to_pylist()])
+
+
+def _check_distinct(source: ColumnSource) -> None:
+    names = source.names()
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise DataError(f"{source.where}: column names must differ, but {twice[0]!r} stands twice")
+
+
+def _is_list(kind: Any) -> bool:
+    return bool(
+        pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
+    )
+
+
+def _is_number(kind: Any) -> bool:
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind))
+
+
+def _doubles(values: Any) -> AnyArray:
+    """Numbers as float64, NaN where there is none."""
+    return np.asarray(values.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False))
