@@ -1,0 +1,133 @@
+"""Two similarities of codes, each as an inner product of *representations*.
+
+``cosine`` is the paper's: rows are scaled to unit length. ``posterior`` compares what the codes
+say about the classes: softmax(t * P'h) of each code, and the inner product of two of them is the
+probability that one class drawn from each side is the same. It needs the projection P, which all
+modalities share, and ranks better than the cosine on codes of classifiers (DRCL's released codes:
+mean average precision .563 against .550). For several labels the softmax is kept, and not
+replaced by one sigmoid per class: an ideal code of k labels then has posterior about 1/k on each
+of them, and the product stays a probability.
+
+The temperature t is needed because unit codes have logits in [-1, 1], where a plain softmax is
+almost flat. The default follows a rule, not a search: an ideal code (its own class at logit 1, the
+others at 0) shall have posterior 0.95, so t = ln(0.95 / 0.05 * (C - 1)), which is 5.1 for ten
+classes. DRCL, which learns the scale of its class matrix, arrives there by itself: column norms
+of 5.2 and largest posteriors of 0.95 on ten classes.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Literal, get_args
+
+import numpy as np
+
+from sdml.errors import DataError, SubspaceError, UserError
+
+Similarity = Literal["cosine", "posterior"]
+SIMILARITIES: tuple[Similarity, ...] = get_args(Similarity)
+
+IDEAL_POSTERIOR = 0.95
+_ROWS = 512  # rows converted at a time, so that they stay in the cache
+
+
+def default_temperature(classes: int) -> float:
+    """The temperature at which an ideal code of C classes has posterior 0.95.
+
+    >>> round(default_temperature(10), 2)
+    5.14
+    """
+    odds = IDEAL_POSTERIOR / (1 - IDEAL_POSTERIOR)
+    return math.log(odds * max(classes - 1, 1))
+
+
+def checked_codes(codes_NK: np.ndarray, what: str) -> np.ndarray:
+    """The codes, unchanged. Raises DataError unless they are a finite, non-empty matrix."""
+    codes_NK = np.asarray(codes_NK)
+    if codes_NK.ndim != 2 or codes_NK.dtype.kind not in "fiu":
+        raise DataError(
+            f"{what}: codes must be a matrix of numbers (N, K); received {codes_NK.dtype} of shape "
+            f"{codes_NK.shape}: pass one row for each item"
+        )
+    if 0 in codes_NK.shape:
+        raise DataError(
+            f"{what}: at least one code of width 1 or more is needed; received shape "
+            f"{codes_NK.shape}: use a split that is not empty"
+        )
+    for start in range(0, len(codes_NK), _ROWS):
+        finite = np.isfinite(codes_NK[start : start + _ROWS]).all(axis=1)
+        if not finite.all():
+            raise DataError(
+                f"{what}: codes must be finite; received NaN or infinity in row "
+                f"{start + int(np.argmin(finite))}: repair the features or train the encoder again"
+            )
+    return codes_NK
+
+
+def checked_projection(projection_KC: np.ndarray, width: int, what: str) -> np.ndarray:
+    """The projection, unchanged. Raises SubspaceError unless it is finite and (width, C)."""
+    projection_KC = np.asarray(projection_KC)
+    if projection_KC.ndim != 2 or len(projection_KC) != width or projection_KC.shape[1] < 1:
+        raise SubspaceError(
+            f"{what}: the projection must have one row for each of the {width} code dimensions; "
+            f"received shape {projection_KC.shape}: use the subspace the encoder was trained for"
+        )
+    if not np.isfinite(projection_KC).all():
+        raise SubspaceError(
+            f"{what}: the projection must be finite; received NaN or infinity: "
+            "use the subspace the encoder was trained for"
+        )
+    return projection_KC
+
+
+def cosine_representation(codes_NK: np.ndarray, what: str = "codes") -> np.ndarray:
+    """Rows scaled to unit length: float32 (N, K). An all-zero row stays zero.
+
+    Raises DataError for codes that are not a finite, non-empty matrix.
+    """
+    codes_NK = checked_codes(codes_NK, what)
+    unit_NK = np.empty(codes_NK.shape, dtype=np.float32)
+    for start in range(0, len(codes_NK), _ROWS):
+        unit_NK[start : start + _ROWS] = _unit(codes_NK[start : start + _ROWS])
+    return unit_NK
+
+
+def posterior_representation(
+    codes_NK: np.ndarray,
+    projection_KC: np.ndarray,
+    temperature: float | None = None,
+    what: str = "codes",
+) -> np.ndarray:
+    """softmax(temperature * P'h) of unit codes h: float32 (N, C), rows sum to one.
+
+    Codes are scaled to unit length first, so that the temperature means the same for every
+    encoder. None takes :func:`default_temperature`. Raises DataError for bad codes, SubspaceError
+    for a projection of another width, UserError for a temperature that is not positive.
+    """
+    codes_NK = checked_codes(codes_NK, what)
+    projection_KC = checked_projection(projection_KC, codes_NK.shape[1], what).astype(np.float64)
+    classes = projection_KC.shape[1]
+    scale = default_temperature(classes) if temperature is None else temperature
+    if not (math.isfinite(scale) and scale > 0):
+        raise UserError(
+            f"the temperature of the posterior must be a positive number; received {scale!r}: "
+            "leave it out to use the default"
+        )
+    posterior_NC = np.empty((len(codes_NK), classes), dtype=np.float32)
+    for start in range(0, len(codes_NK), _ROWS):
+        logits_BC = scale * (_unit(codes_NK[start : start + _ROWS]) @ projection_KC)
+        odds_BC = np.exp(logits_BC - logits_BC.max(axis=1, keepdims=True))
+        posterior_NC[start : start + _ROWS] = odds_BC / odds_BC.sum(axis=1, keepdims=True)
+    return posterior_NC
+
+
+def _unit(codes_BK: np.ndarray) -> np.ndarray:
+    """Unit rows in float64; an all-zero row stays zero."""
+    wide_BK = codes_BK.astype(np.float64)
+    if codes_BK.dtype.itemsize > 4:
+        # Squares of 64-bit numbers may overflow: divide the largest entry out first.
+        largest_B1 = np.abs(wide_BK).max(axis=1, keepdims=True)
+        wide_BK /= np.where(largest_B1 > 0, largest_B1, 1.0)
+    norm_B1 = np.sqrt(np.einsum("bk,bk->b", wide_BK, wide_BK))[:, None]
+    wide_BK /= np.where(norm_B1 > 0, norm_B1, 1.0)
+    return wide_BK

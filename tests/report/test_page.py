@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+
+from sdml.report.document import History
+from sdml.report.page import report_page
+from sdml.retrieval.cross_modal import CrossModalResult
+
+
+class Reader(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: set[str] = set()
+        self.links: list[str] = []
+        self.words: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.links += [value or "" for name, value in attrs if name in ("src", "href", "srcset")]
+        if tag != "meta":
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.words.append(data)
+
+
+def read(evaluation: CrossModalResult, histories: dict[str, History]) -> tuple[str, Reader]:
+    page = report_page(
+        evaluation,
+        title="<i>$title</i>",
+        details={"encoder <image>": "s3://bucket/a&b"},
+        histories=histories,
+    ).decode()
+    reader = Reader()
+    reader.feed(page)
+    assert reader.open == []
+    return page, reader
+
+
+def test_the_page_is_whole_and_stands_alone(
+    evaluation: CrossModalResult, histories: dict[str, History]
+) -> None:
+    page, reader = read(evaluation, histories)
+    assert reader.links == []
+    assert not {"script", "link", "img", "iframe"} & reader.tags
+    assert "url(" not in page
+    assert "@import" not in page
+    assert "prefers-color-scheme: dark" in page
+    assert 'name="viewport"' in page
+    assert page.count("<svg") == 2 * 2 * 3 + 2
+
+
+def test_every_given_text_is_shown_as_text(
+    evaluation: CrossModalResult, histories: dict[str, History]
+) -> None:
+    _, reader = read(evaluation, histories)
+    for text in ("<i>$title</i>", "encoder <image>", "s3://bucket/a&b", "tea & cake"):
+        assert text in reader.words
+    assert "<script>alert(1)</script>" in reader.words
+
+
+def test_every_direction_is_in_the_tables(
+    evaluation: CrossModalResult, histories: dict[str, History]
+) -> None:
+    page, _ = read(evaluation, histories)
+    for pair in evaluation.pairs:
+        assert f">{pair.map:.3f}<small>{pair.map_at_k:.3f}</small>" in page
+    assert f"{evaluation.mean_chance():.3f}" in page
+    assert "best epoch 2" in page
+
+
+def test_charts_hold_no_number_that_is_not_finite(
+    evaluation: CrossModalResult, histories: dict[str, History]
+) -> None:
+    spoilt: dict[str, History] = {
+        "image": [*histories["image"], {"epoch": 4.0, "train_loss": float("nan")}],
+        "text": [{"epoch": 1.0, "train_loss": 2.0}],
+        "audio": [{"epoch": 1.0, "train_loss": float("inf")}],
+    }
+    page, _ = read(evaluation, spoilt)
+    assert not re.search(r'["\s,](nan|inf)', page)
+    assert page.count("<circle") == 1
+    assert "audio: loss" not in page

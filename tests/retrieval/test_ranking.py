@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from sdml.retrieval.ranking import (
+    descending_bits,
+    distinct_rows,
+    ranked_relevance,
+    scores_of_bits,
+    within_unit_norm,
+)
+
+FLOATS = st.floats(width=32, allow_nan=False)
+
+
+@given(arrays.arrays(np.float32, st.integers(1, 40), elements=FLOATS))
+def test_bits_order_scores_downwards_and_come_back(scores: np.ndarray) -> None:
+    bits = descending_bits(scores)
+    for first in range(len(scores)):
+        assert ((scores[first] > scores) == (bits[first] < bits)).all()
+        assert ((scores[first] == scores) == (bits[first] == bits)).all()
+    assert (scores_of_bits(bits) == scores).all()
+
+
+EDGE = float(np.nextafter(np.float32(2), np.float32(0)))
+FEW = st.sampled_from([0.0, -0.0, 0.25, -0.25, EDGE, -EDGE])
+MANY = st.floats(-EDGE, EDGE, width=32)
+
+
+@settings(deadline=None)
+@given(
+    st.integers(1, 60).flatmap(
+        lambda items: st.tuples(
+            arrays.arrays(np.float32, (3, items), elements=st.one_of(FEW, MANY)),
+            arrays.arrays(np.bool_, (3, items)),
+        )
+    )
+)
+def test_ranked_relevance_is_that_of_a_stable_sort(
+    given_arrays: tuple[np.ndarray, np.ndarray],
+) -> None:
+    scores, relevant = given_arrays
+    order = np.argsort(-scores, axis=1, kind="stable")
+    expected = np.take_along_axis(relevant, order, axis=1)
+    assert ranked_relevance(scores, relevant).tolist() == expected.tolist()
+
+
+def test_many_ties_are_as_stable_as_few() -> None:
+    rng = np.random.default_rng(0)
+    for values in (2, 9, 40, 3000):
+        scores = (rng.integers(0, values, (4, 3000)) / np.float32(values)).astype(np.float32)
+        relevant = rng.random((4, 3000)) < 0.3
+        order = np.argsort(-scores, axis=1, kind="stable")
+        expected = np.take_along_axis(relevant, order, axis=1)
+        assert (ranked_relevance(scores, relevant) == expected).all()
+
+
+def test_long_rows_are_divided_by_a_power_of_two() -> None:
+    rows = np.array([[30.0, 40.0], [1e-3, 0.0]], dtype=np.float32)
+    assert (within_unit_norm(rows) * 64 == rows).all()
+    unit = rows[:1] / np.float32(50)
+    assert within_unit_norm(unit) is unit
+    zero = np.zeros((1, 2), dtype=np.float32)
+    assert within_unit_norm(zero) is zero
+    assert np.isfinite(within_unit_norm(np.full((1, 2), 3e38, dtype=np.float32))).all()
+
+
+@given(arrays.arrays(np.float32, (12, 2), elements=st.sampled_from([0.0, -0.0, 1.0, -1.0, 0.5])))
+def test_distinct_rows_rebuild_the_rows(rows: np.ndarray) -> None:
+    distinct, number = distinct_rows(rows)
+    assert len(distinct) == len({tuple(row) for row in (rows + 0.0).tolist()})
+    if number is None:
+        assert distinct is rows
+    else:
+        assert (distinct[number] == rows).all()

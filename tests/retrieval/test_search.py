@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sdml.errors import DataError, SubspaceError, UserError
+from sdml.retrieval.search import search
+from sdml.retrieval.similarity import cosine_representation, posterior_representation
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    st.integers(0, 5).map(lambda n: max(1, n)),
+    st.integers(1, 40),
+    st.integers(1, 50),
+    st.sampled_from([1, 3_000, 2**28]),
+    st.integers(0, 2**32 - 1),
+)
+def test_search_is_a_stable_sort_of_all_scores(
+    queries: int, gallery: int, top_k: int, block_bytes: int, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    query_QK = rng.integers(-1, 2, (queries, 3)).astype(np.float32)
+    gallery_GK = rng.integers(-1, 2, (gallery, 3)).astype(np.float32)
+    made = search(query_QK, gallery_GK, top_k, block_bytes=block_bytes)
+    query = cosine_representation(query_QK).astype(np.float64)
+    scores = query @ cosine_representation(gallery_GK).astype(np.float64).T
+    scores_QG = scores.astype(np.float32)
+    wanted = np.argsort(-scores_QG, axis=1, kind="stable")[:, :top_k]
+    assert made.indices_QT.tolist() == wanted.tolist()
+    assert made.scores_QT.tolist() == np.take_along_axis(scores_QG, wanted, axis=1).tolist()
+
+
+def test_a_memory_mapped_gallery_and_the_posterior(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    np.save(tmp_path / "codes.npy", rng.normal(size=(300, 6)).astype(np.float32))
+    gallery_GK = np.load(tmp_path / "codes.npy", mmap_mode="r")
+    projection = np.linalg.qr(rng.normal(size=(6, 4)))[0]
+    query_QK = rng.normal(size=(2, 6))
+    made = search(
+        query_QK,
+        gallery_GK,
+        7,
+        similarity="posterior",
+        projection_KC=projection,
+        block_bytes=5_000,
+    )
+    rows = posterior_representation(gallery_GK, projection)
+    scores = posterior_representation(query_QK, projection) @ rows.T
+    np.testing.assert_allclose(made.scores_QT, -np.sort(-scores, axis=1)[:, :7], atol=1e-6)
+
+
+def test_equal_codes_come_in_gallery_order() -> None:
+    rng = np.random.default_rng(0)
+    gallery_GK = np.repeat(rng.normal(size=(1, 512)).astype(np.float32), 333, axis=0)
+    query_QK = rng.normal(size=(3, 512)).astype(np.float32)
+    made = search(query_QK, gallery_GK, 300, block_bytes=10**6)
+    assert made.indices_QT.tolist() == [list(range(300))] * 3
+
+
+def test_bad_input_is_refused() -> None:
+    with pytest.raises(UserError, match="top_k"):
+        search(np.eye(2), np.eye(2), 0)
+    with pytest.raises(DataError, match="at least one row"):
+        search(np.eye(2), np.zeros((0, 2)), 1)
+    with pytest.raises(DataError, match="one width"):
+        search(np.eye(2), np.eye(3), 1)
+    with pytest.raises(DataError, match="gallery from row 0: codes must be finite"):
+        search(np.eye(2), np.full((1, 2), np.inf), 1)
+    with pytest.raises(SubspaceError, match="projection"):
+        search(np.eye(2), np.eye(2), 1, similarity="posterior")

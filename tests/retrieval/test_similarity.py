@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from scipy.spatial.distance import cdist
+from scipy.special import softmax
+
+from sdml.errors import DataError, SubspaceError, UserError
+from sdml.retrieval.similarity import (
+    cosine_representation,
+    default_temperature,
+    posterior_representation,
+)
+
+
+def test_cosine_is_scipys() -> None:
+    rng = np.random.default_rng(0)
+    query, gallery = rng.normal(size=(7, 12)), rng.normal(size=(600, 12))
+    inner = cosine_representation(query) @ cosine_representation(gallery).T
+    np.testing.assert_allclose(inner, 1 - cdist(query, gallery, "cosine"), atol=1e-6)
+
+
+@pytest.mark.parametrize("scale", [1e-300, 1e-30, 1.0, 1e200])
+def test_cosine_ignores_scale_and_guards_zero_rows(scale: float) -> None:
+    rows = cosine_representation(scale * np.array([[3.0, 4.0], [0.0, 0.0]]))
+    np.testing.assert_allclose(rows, [[0.6, 0.8], [0.0, 0.0]], atol=1e-7)
+
+
+def test_posterior_is_the_softmax_of_scaled_logits() -> None:
+    rng = np.random.default_rng(1)
+    codes = rng.normal(size=(9, 8)).astype(np.float32)
+    projection = np.linalg.qr(rng.normal(size=(8, 4)))[0]
+    unit = codes / np.linalg.norm(codes.astype(float), axis=1, keepdims=True)
+    made = posterior_representation(codes, projection, 3.0)
+    np.testing.assert_allclose(made, softmax(3.0 * unit @ projection, axis=1), atol=1e-6)
+    np.testing.assert_allclose(made.sum(axis=1), 1.0, atol=1e-6)
+
+
+@pytest.mark.parametrize("classes", [2, 10, 80])
+def test_an_ideal_code_has_the_posterior_of_the_rule(classes: int) -> None:
+    projection = np.eye(100, classes)
+    posterior = posterior_representation(projection.T, projection)
+    np.testing.assert_allclose(posterior.diagonal(), 0.95, atol=1e-6)
+
+
+def test_one_class_is_certain() -> None:
+    assert math.isfinite(default_temperature(1))
+    assert posterior_representation(np.ones((2, 3)), np.eye(3, 1)).tolist() == [[1.0], [1.0]]
+
+
+def test_an_extreme_temperature_stays_finite() -> None:
+    made = posterior_representation(np.eye(2), np.eye(2), 1e6)
+    assert made.tolist() == [[1.0, 0.0], [0.0, 1.0]]
+
+
+@pytest.mark.parametrize("temperature", [0.0, -1.0, math.nan, math.inf])
+def test_a_temperature_must_be_positive(temperature: float) -> None:
+    with pytest.raises(UserError, match="temperature"):
+        posterior_representation(np.eye(2), np.eye(2), temperature)
+
+
+def test_codes_that_are_not_finite_are_refused_by_row() -> None:
+    codes = np.ones((600, 3))
+    codes[513, 1] = np.nan
+    with pytest.raises(DataError, match=r"image: .* row 513"):
+        cosine_representation(codes, "image")
+
+
+@pytest.mark.parametrize("codes", [np.ones((0, 3)), np.ones((3, 0)), np.ones(3), np.array([["a"]])])
+def test_codes_must_be_a_filled_matrix_of_numbers(codes: np.ndarray) -> None:
+    with pytest.raises(DataError, match=r"codes must be|at least one code"):
+        cosine_representation(codes)
+
+
+@pytest.mark.parametrize(
+    "projection", [np.eye(3), np.ones(2), np.ones((2, 0)), np.full((2, 1), np.nan)]
+)
+def test_the_projection_must_fit(projection: np.ndarray) -> None:
+    with pytest.raises(SubspaceError, match="projection must"):
+        posterior_representation(np.eye(2), projection)
