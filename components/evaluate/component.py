@@ -1,0 +1,39 @@
+"""Evaluate as a Kubeflow task: mAP of all pairs; metrics and report show in the KFP UI."""
+
+from kfp import dsl
+
+from components.image import IMAGE
+
+
+@dsl.component(base_image=IMAGE, install_kfp_package=False)
+def evaluate(
+    experiment: str,
+    prepared: dsl.Input[dsl.Dataset],
+    gathered: dsl.Input[dsl.Artifact],
+    metrics: dsl.Output[dsl.Metrics],
+    report: dsl.Output[dsl.HTML],
+    weight: float = -1.0,
+) -> None:
+    """Evaluate the encoders of this run, with the stored ones of other modalities.
+
+    Args:
+        experiment: content of the experiment file.
+        prepared: what the prepare task has pinned, other modalities' encoders included.
+        gathered: records of the encoders trained in this run.
+        metrics: mAP of each pair and the mean.
+        report: the self-contained HTML report.
+        weight: only encoders trained with this λ; negative for all.
+    """
+    from sdml.steps.pipeline_task import Pins, evaluate_pinned, pipeline_task, read_records
+
+    with pipeline_task(experiment) as context:
+        evaluated = evaluate_pinned(
+            context,
+            Pins.read(prepared.path),
+            read_records(gathered.path),
+            lambda_=weight if weight >= 0 else None,
+        )
+        for name, value in evaluated.metrics().items():
+            metrics.log_metric(name, value)
+        metrics.metadata["report"] = evaluated.report
+        evaluated.write_html(context, report.path)

@@ -1,0 +1,23 @@
+"""Gather as a Kubeflow task: the encoders of a loop as one artifact for the next loop.
+
+A loop cannot take another loop's collected outputs, but it can take one artifact.
+"""
+
+from typing import List  # noqa: UP035  (KFP reads this form of the annotation)
+
+from kfp import dsl
+
+from components.image import IMAGE
+
+
+@dsl.component(base_image=IMAGE, install_kfp_package=False)
+def gather(
+    encoders: dsl.Input[List[dsl.Model]],  # noqa: UP006
+    gathered: dsl.Output[dsl.Artifact],
+) -> None:
+    """Write the records of all trained encoders into one JSON list."""
+    import json
+    from pathlib import Path
+
+    records = [json.loads(Path(encoder.path).read_text()) for encoder in encoders]
+    Path(gathered.path).write_text(json.dumps(records))

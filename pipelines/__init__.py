@@ -1,0 +1,1 @@
+"""Kubeflow pipelines: train, new-modality and sweep; compile, run locally, submit."""

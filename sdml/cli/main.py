@@ -1,0 +1,70 @@
+"""Finds the command, runs it, and turns errors into one line and an exit code.
+
+Exit codes: 0 done, 1 failed, 2 the user's mistake, 130 interrupted from the keyboard.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+
+from sdml import __version__, environment
+from sdml.cli import (
+    embed,
+    evaluate,
+    init,
+    inventory,
+    prepare,
+    resend,
+    score,
+    search,
+    train,
+)
+from sdml.cli.console import Console
+from sdml.errors import SDMLError
+
+_COMMANDS = (init, prepare, train, evaluate, inventory, embed, search, score, resend)
+_INTERRUPTED = 130
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole command line, without importing what the commands need."""
+    root = argparse.ArgumentParser(
+        prog="sdml",
+        description="Cross-modal retrieval with independently trained modalities.",
+        epilog="Every command: sdml COMMAND --help. Exit codes: 0 done, 1 failed, 2 your input.",
+    )
+    root.add_argument("--version", action="version", version=f"sdml {__version__}")
+    commands = root.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for command in _COMMANDS:
+        command.add_to(commands)
+    return root
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code."""
+    environment.set_defaults()
+    arguments = parser().parse_args(argv)
+    console = Console(json=arguments.json, quiet=arguments.quiet)
+    try:
+        arguments.run(arguments, console)
+    except SDMLError as error:
+        console.error(error)
+        return error.exit_code
+    except KeyboardInterrupt:
+        console.error("interrupted")
+        return _INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except MemoryError as error:
+        console.error(f"not enough memory: {error}")
+        return 1
+    except Exception:
+        traceback.print_exc()
+        console.error("this is a defect in sdml: please report it with the lines above")
+        return 1
+    return 0

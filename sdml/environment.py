@@ -1,0 +1,22 @@
+"""Environment variables that torch reads once, when it is first imported.
+
+Called by every process of ours before torch is imported; what the user has set is kept.
+"""
+
+from __future__ import annotations
+
+import os
+
+_DEFAULTS = {
+    # Waiting threads sleep. Spinning ones take the cores that other modalities, or the
+    # neighbours on a shared node, would train with: several times slower for all of them.
+    "OMP_WAIT_POLICY": "PASSIVE",
+    # Large pages spare a training step most of its page faults.
+    "THP_MEM_ALLOC_ENABLE": "1",
+}
+
+
+def set_defaults() -> None:
+    """Set each variable that the user has not set."""
+    for name, value in _DEFAULTS.items():
+        os.environ.setdefault(name, value)

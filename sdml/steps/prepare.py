@@ -1,0 +1,89 @@
+"""Prepare: raw or feature files in, checked feature sets and the shared subspace out."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sdml.features import Table, build_feature_set, read_table, write_feature_set
+from sdml.steps.context import Context, read_subspace
+from sdml.steps.contract import new_subspace, publish_subspace, require_subspace, stored_subspace
+from sdml.steps.publishing import publish_once
+from sdml.steps.sources import local_source
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """URIs of what a preparation made: the subspace, and one feature set for each modality."""
+
+    subspace: str
+    features: dict[str, str]
+
+
+def prepare(
+    context: Context,
+    *,
+    modalities: Sequence[str] | None = None,
+    new_modality: bool = False,
+) -> Prepared:
+    """Prepare modalities of the experiment (all of them by default).
+
+    Everything is read and checked before anything is written.
+
+    Args:
+        modalities: names in the experiment file.
+        new_modality: the collection must already have a subspace; none is made.
+
+    Raises:
+        DataError: a source is not what was promised.
+        NotFoundError: ``new_modality``, and no subspace is stored.
+        SubspaceError: no subspace can be made from the settings.
+    """
+    names = list(modalities or context.experiment.modalities)
+    for name in names:
+        context.modality(name)
+    stored = require_subspace(context) if new_modality else stored_subspace(context)
+    with tempfile.TemporaryDirectory(prefix="sdml-sources-") as scratch:
+        tables = {name: _read(context, name, Path(scratch)) for name in names}
+        if stored is not None:
+            subspace = read_subspace(context.catalog, stored)
+        else:
+            others = [m for m in context.experiment.modalities if m not in names]
+            if context.experiment.subspace.classes is not None:
+                others = []
+            subspace = new_subspace(
+                context, tables | {m: _read(context, m, Path(scratch)) for m in others}
+            )
+        made = {}
+        for name in names:
+            feature_set = build_feature_set(
+                tables.pop(name), context.modality(name), subspace.classes, name=name
+            )
+            folder = Path(tempfile.mkdtemp(dir=scratch))
+            made[name] = write_feature_set(feature_set, folder)
+        version = publish_subspace(context, subspace) if stored is None else stored
+        features = {}
+        for name, objects in made.items():
+            settings = context.modality(name)
+            features[name] = publish_once(
+                context.catalog,
+                "features",
+                modality=name,
+                objects=objects,
+                settings=settings.model_dump(
+                    mode="json", include={"keys", "split", "transform", "extractor"}
+                ),
+                made_from={"subspace": version.path},
+                seed=settings.split.seed,
+            ).uri
+            logger.info("prepared %s: %s", name, features[name])
+    return Prepared(subspace=version.uri, features=features)
+
+
+def _read(context: Context, name: str, scratch: Path) -> Table:
+    return read_table(local_source(context.modality(name), scratch), name=name)

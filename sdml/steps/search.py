@@ -1,0 +1,114 @@
+"""Search: a query of one modality, the nearest stored items of another."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sdml.errors import DataError, UserError
+from sdml.retrieval import search as search_codes
+from sdml.steps.context import Context, read_subspace
+from sdml.steps.encoders import codes_of, newest_encoder, open_encoder, same_subspace
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hit:
+    """One found item: rank from 1, cosine, its class names, and what it is or its row."""
+
+    rank: int
+    score: float
+    row: int
+    item: str
+    classes: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class QueryHits:
+    """The hits of one query row; ``precision`` is None unless the query's class was given."""
+
+    row: int
+    hits: tuple[Hit, ...]
+    precision: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """Hits of all queries, best first."""
+
+    queries: tuple[QueryHits, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """What ``sdml search --json`` prints."""
+        return asdict(self)
+
+
+def search(
+    context: Context,
+    *,
+    query: str,
+    source: str,
+    gallery: str,
+    row: int | None = None,
+    top: int = 10,
+    class_name: str | None = None,
+) -> Found:
+    """Search the gallery modality's test items for the nearest to each query.
+
+    Args:
+        query: modality of the queries.
+        source: vectors or raw items, as for embedding.
+        gallery: modality to search in.
+        row: only this row of the source, from 0.
+        top: hits for each query.
+        class_name: the queries' class; precision is then computed.
+
+    Raises:
+        NotFoundError: one of the modalities has no encoder.
+        SubspaceError: the two encoders belong to different subspaces.
+        DataError: the source does not fit, or has no such row.
+    """
+    if top < 1:
+        raise UserError(f"--top must be at least 1, not {top}")
+    versions = [newest_encoder(context, query), newest_encoder(context, gallery)]
+    classes = read_subspace(context.catalog, same_subspace(context, versions)).classes
+    if class_name is not None and class_name not in classes:
+        raise UserError(
+            f"--class must be a class of the collection, not {class_name!r}: {', '.join(classes)}"
+        )
+    query_QK = open_encoder(context, versions[0]).embed(source)
+    rows = range(len(query_QK))
+    if row is not None:
+        if not 0 <= row < len(query_QK):
+            raise DataError(f"--row must be from 0 to {len(query_QK) - 1} for {source}, not {row}")
+        rows = range(row, row + 1)
+    split = context.experiment.evaluation.split
+    gallery_GK, part = codes_of(context, open_encoder(context, versions[1]), split)
+    found = search_codes(query_QK[rows.start : rows.stop], gallery_GK, top)
+    queries = []
+    for position, number in enumerate(rows):
+        hits = tuple(
+            Hit(
+                rank=rank,
+                score=float(found.scores_QT[position, rank - 1]),
+                row=int(index),
+                item=part.items[index] if part.items else f"{gallery} {split} row {index}",
+                classes=_names(part.labels[index], classes),
+            )
+            for rank, index in enumerate(found.indices_QT[position], start=1)
+        )
+        right = None if class_name is None else [class_name in hit.classes for hit in hits]
+        queries.append(
+            QueryHits(
+                row=number, hits=hits, precision=None if right is None else float(np.mean(right))
+            )
+        )
+    return Found(queries=tuple(queries))
+
+
+def _names(label: npt.NDArray[Any], classes: tuple[str, ...]) -> tuple[str, ...]:
+    if label.ndim == 0:
+        return (classes[int(label)],) if label >= 0 else ()
+    return tuple(classes[i] for i in np.flatnonzero(label))
