@@ -2,37 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from rich.table import Table
 
 
 def map_table(pairs: Sequence[Mapping[str, Any]], similarity: str) -> Table:
-    """mAP@all of every ordered pair; the chance level of a pair stands beside its value."""
-    galleries = list(dict.fromkeys(pair["gallery"] for pair in pairs))
-    queries = list(dict.fromkeys(pair["query"] for pair in pairs))
-    value = {(pair["query"], pair["gallery"]): pair for pair in pairs}
-    table = Table(title=f"mAP@all, {similarity} (chance in brackets)", title_justify="left")
-    table.add_column("query ↓  gallery →")
-    for name in (*sorted(galleries), "mean"):
-        table.add_column(name, justify="right")
-    for query in sorted(queries):
-        row = [value.get((query, gallery)) for gallery in sorted(galleries)]
-        table.add_row(query, *(_cell(p) for p in row), _mean([p for p in row if p]))
+    """mAP@all of every ordered pair, the means, and the chance level of each row and column."""
+    galleries = sorted({pair["gallery"] for pair in pairs})
+    queries = sorted({pair["query"] for pair in pairs})
+    table = Table(title=f"mAP@all, {similarity}", title_justify="left")
+    table.add_column("query \\ gallery", no_wrap=True)
+    for name in (*galleries, "mean", "chance"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for query in queries:
+        row = {pair["gallery"]: pair for pair in pairs if pair["query"] == query}
+        cells = [f"{row[g]['map']:.3f}" if g in row else "–" for g in galleries]
+        table.add_row(query, *cells, _mean(row.values(), "map"), _mean(row.values(), "chance"))
     table.add_section()
-    columns = [[p for p in pairs if p["gallery"] == g] for g in sorted(galleries)]
-    table.add_row("mean", *(_mean(column) for column in columns), _mean(pairs))
+    columns = [[pair for pair in pairs if pair["gallery"] == g] for g in galleries]
+    for name, key in (("mean", "map"), ("chance", "chance")):
+        cells = [_mean(column, key) for column in columns]
+        last = (_mean(pairs, "map"), "") if key == "map" else ("", _mean(pairs, "chance"))
+        table.add_row(name, *cells, *last)
     return table
 
 
-def _cell(pair: Mapping[str, Any] | None) -> str:
-    return "–" if pair is None else f"{pair['map']:.3f} ({pair['chance']:.3f})"
-
-
-def _mean(pairs: Sequence[Mapping[str, Any]]) -> str:
-    if not pairs:
-        return "–"
-    mean = sum(pair["map"] for pair in pairs) / len(pairs)
-    chance = sum(pair["chance"] for pair in pairs) / len(pairs)
-    return f"{mean:.3f} ({chance:.3f})"
+def _mean(pairs: Collection[Mapping[str, Any]], key: str) -> str:
+    return f"{sum(pair[key] for pair in pairs) / len(pairs):.3f}" if pairs else "–"

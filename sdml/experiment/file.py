@@ -6,17 +6,18 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 from pydantic import ValidationError
 
 from sdml.errors import ExperimentError
 from sdml.experiment.explain import explain
-from sdml.experiment.settings import Experiment
+from sdml.experiment.settings import Experiment, ModalitySettings, Settings
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
 _SQLITE = "sqlite:///"
+_Model = TypeVar("_Model", bound=Settings)
 
 
 def read_experiment(path: Path, environment: Mapping[str, str] = os.environ) -> Experiment:
@@ -73,8 +74,15 @@ def parse_experiment(
 
 
 def dump_experiment(experiment: Experiment) -> str:
-    """The experiment as YAML that parses to the same experiment; defaults are left out."""
-    data = experiment.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    """The experiment as YAML that parses to the same experiment, wherever it is read.
+
+    What the user has not said is left out, but for the two paths that depend on the place.
+    """
+    data = {
+        "store": experiment.store,
+        "tracking": experiment.tracking,
+        **experiment.model_dump(mode="json", by_alias=True, exclude_unset=True),
+    }
     for modality in data["modalities"].values():
         modality.update(modality.pop("training", {}))
     return yaml.safe_dump(data, sort_keys=False, allow_unicode=True)
@@ -123,30 +131,28 @@ def _absolute(experiment: Experiment, folder: Path) -> Experiment:
     def resolve(path: str) -> str:
         return path if "://" in path else str(folder / path)
 
-    modalities = {
-        name: modality.model_copy(
-            update={
-                "source": resolve(modality.source),
-                "labels": (
-                    {split: resolve(path) for split, path in modality.labels.items()}
-                    if isinstance(modality.labels, dict)
-                    else modality.labels and resolve(modality.labels)
-                ),
-            }
-        )
-        for name, modality in experiment.modalities.items()
-    }
-    subspace = experiment.subspace
-    tracking = experiment.tracking
+    def section(modality: ModalitySettings) -> ModalitySettings:
+        labels = modality.labels
+        if isinstance(labels, dict):
+            labels = {split: resolve(path) for split, path in labels.items()}
+        elif labels is not None:
+            labels = resolve(labels)
+        return _replace(modality, source=resolve(modality.source), labels=labels)
+
+    subspace, tracking = experiment.subspace, experiment.tracking
     if tracking and tracking.startswith(_SQLITE):
         tracking = _SQLITE + resolve(tracking.removeprefix(_SQLITE))
-    return experiment.model_copy(
-        update={
-            "store": resolve(experiment.store),
-            "tracking": tracking,
-            "subspace": subspace.model_copy(
-                update={"source": subspace.source and resolve(subspace.source)}
-            ),
-            "modalities": modalities,
-        }
+    return _replace(
+        experiment,
+        store=resolve(experiment.store),
+        tracking=tracking,
+        subspace=_replace(subspace, source=subspace.source and resolve(subspace.source)),
+        modalities={name: section(modality) for name, modality in experiment.modalities.items()},
     )
+
+
+def _replace(settings: _Model, **values: Any) -> _Model:
+    """A copy with other values that does not count defaults as said by the user."""
+    copy = settings.model_copy(update=values)
+    copy.model_fields_set.intersection_update(settings.model_fields_set)
+    return copy

@@ -201,3 +201,13 @@ def test_what_is_written_reads_back_the_same(
     )
     experiment = parse_experiment(text)
     assert parse_experiment(dump_experiment(experiment)) == experiment
+
+
+def test_what_the_user_did_not_say_stays_unsaid() -> None:
+    said = parse_experiment(MINIMAL + "subspace: {dimension: 512}\n")
+    unsaid = parse_experiment(MINIMAL)
+    for experiment in (unsaid, parse_experiment(dump_experiment(unsaid))):
+        assert "subspace" not in experiment.model_fields_set
+    for experiment in (said, parse_experiment(dump_experiment(said))):
+        assert "subspace" in experiment.model_fields_set
+    assert "tracking" not in unsaid.model_fields_set
