@@ -1,0 +1,222 @@
+"""The fixed projection P ∈ R^{K×C}, PᵀP = I, and its ordered classes: the contract of a collection.
+
+SDML, section 3: P has random orthonormal columns, is shared by all modalities and never trained.
+A label vector y and a code h meet in the supervised term ‖Pᵀh − y‖ of equation (1), so a class
+*is* a column of P, and the order of the classes is part of the contract.
+
+The released code reads a square matrix from whatever file lies in the working directory and
+keeps its first C columns, tied to no list of classes. Here P carries its classes, and a hash of
+both, the identity, is kept in everything that is made for it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sdml.errors import IntegrityError, SubspaceError
+from sdml.tensorfile import pack, unpack
+
+_SCHEMA = 1
+_TOLERANCE = 1e-4
+_MATLAB_NAMES = ("W", "P")
+
+
+@dataclass(frozen=True, eq=False)
+class Subspace:
+    """A checked projection and its classes.
+
+    Attributes:
+        projection_KC: float32, orthonormal columns, read-only. Column c stands for class c.
+        classes: the ordered class names.
+
+    Raises:
+        SubspaceError: the columns are not orthonormal, or there is not one class a column.
+    """
+
+    projection_KC: npt.NDArray[np.float32]
+    classes: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        projection_KC = _checked(self.projection_KC, self.classes)
+        projection_KC.setflags(write=False)
+        object.__setattr__(self, "projection_KC", projection_KC)
+
+    @property
+    def dimension(self) -> int:
+        """K, the size of a code."""
+        return int(self.projection_KC.shape[0])
+
+    @cached_property
+    def identity(self) -> str:
+        """16 hex digits that name P and its ordered classes."""
+        digest = hashlib.sha256(self.projection_KC.astype("<f4").tobytes(order="C"))
+        digest.update(json.dumps(self.projection_KC.shape).encode())
+        digest.update(json.dumps(self.classes).encode())
+        return digest.hexdigest()[:16]
+
+    @classmethod
+    def random(cls, classes: Sequence[str], *, dimension: int, seed: int) -> Subspace:
+        """A random subspace: Q of the QR of a K×C Gaussian, with the signs that make it unique.
+
+        Raises:
+            SubspaceError: ``dimension`` is smaller than the number of classes.
+        """
+        _check_room(dimension, len(classes), "subspace.dimension")
+        gaussian_KC = np.random.default_rng(seed).standard_normal((dimension, len(classes)))
+        q_KC, r_CC = np.linalg.qr(gaussian_KC)
+        q_KC *= np.where(np.diag(r_CC) < 0, -1.0, 1.0)
+        return cls(q_KC.astype(np.float32), tuple(classes))
+
+    @classmethod
+    def from_file(cls, path: Path, classes: Sequence[str], *, dimension: int) -> Subspace:
+        """A given matrix with K rows; of a wider one, the first C columns, as the released code.
+
+        Args:
+            path: ``.npy``, or ``.mat`` with a variable ``W`` or ``P`` or any one matrix.
+            classes: the ordered class names.
+            dimension: the number of rows that the matrix must have.
+
+        Raises:
+            SubspaceError: the file is unreadable, too small, or not orthonormal.
+        """
+        matrix = _read_matrix(path)
+        if matrix.shape[0] != dimension:
+            raise SubspaceError(
+                f"{path}: the matrix must have subspace.dimension = {dimension} rows, "
+                f"but its shape is {_shape(matrix)}: change one of the two"
+            )
+        if matrix.shape[1] < len(classes):
+            raise SubspaceError(
+                f"{path}: {len(classes)} classes need as many columns, "
+                f"but the shape is {_shape(matrix)}: give a wider matrix"
+            )
+        try:
+            return cls(matrix[:, : len(classes)].astype(np.float32), tuple(classes))
+        except SubspaceError as error:
+            raise SubspaceError(f"{path}: {error}") from error
+
+    def to_bytes(self) -> bytes:
+        """A safetensors file with P and its classes; equal subspaces give equal bytes."""
+        note = {"schema": _SCHEMA, "classes": list(self.classes), "identity": self.identity}
+        return pack({"projection": self.projection_KC}, note)
+
+    @classmethod
+    def from_bytes(cls, data: bytes, where: str) -> Subspace:
+        """Read what :meth:`to_bytes` wrote; ``where`` names it in an error.
+
+        Raises:
+            IntegrityError: the bytes are not a subspace, or not the one that they say.
+        """
+        arrays, note = unpack(data, where)
+        classes = note.get("classes")
+        if (
+            note.get("schema") != _SCHEMA
+            or set(arrays) != {"projection"}
+            or not isinstance(classes, list)
+            or not all(isinstance(name, str) for name in classes)
+        ):
+            raise IntegrityError(
+                f"{where} must hold a projection and its classes (schema {_SCHEMA}), but holds "
+                f"{sorted(arrays)} and schema {note.get('schema')}: was it written by another "
+                "version of sdml?"
+            )
+        try:
+            subspace = cls(arrays["projection"], tuple(classes))
+        except SubspaceError as error:
+            raise IntegrityError(f"{where}: {error}") from error
+        if subspace.identity != note.get("identity"):
+            raise IntegrityError(
+                f"{where}: the projection has identity {subspace.identity}, but the file says "
+                f"{note.get('identity')}: restore it from a backup"
+            )
+        return subspace
+
+    def check_same(self, other_identity: str, what: str) -> None:
+        """Refuse ``what`` if it was made for another subspace.
+
+        Raises:
+            SubspaceError: ``other_identity`` is not this subspace's.
+        """
+        if other_identity != self.identity:
+            raise SubspaceError(
+                f"{what} must be made for subspace {self.identity}, but was made for "
+                f"{other_identity}: their codes cannot be compared; train it against this one"
+            )
+
+
+def _checked(matrix: npt.NDArray[Any], classes: Sequence[str]) -> npt.NDArray[np.float32]:
+    """A copy of ``matrix``, which has orthonormal columns and one class for each."""
+    if matrix.ndim != 2 or matrix.shape[1] != len(classes) or not classes:
+        raise SubspaceError(
+            f"a projection needs one column for each class, but its shape is {_shape(matrix)} "
+            f"and the classes are {len(classes)}: give both for the same classes"
+        )
+    if len(set(classes)) != len(classes):
+        raise SubspaceError(
+            f"class names must be distinct, but {len(classes) - len(set(classes))} of "
+            f"{len(classes)} are repeated: name each class once"
+        )
+    _check_room(matrix.shape[0], len(classes), "the projection")
+    columns_KC = matrix.astype(np.float64)
+    error = float(np.abs(columns_KC.T @ columns_KC - np.eye(len(classes))).max())
+    if not error <= _TOLERANCE:
+        raise SubspaceError(
+            f"the columns of a projection must be orthonormal (max|PᵀP − I| ≤ {_TOLERANCE:g}), "
+            f"but max|PᵀP − I| = {error:.3g}: orthonormalise the matrix, for example by numpy's qr"
+        )
+    return np.array(matrix, dtype=np.float32, order="C")
+
+
+def _check_room(dimension: int, classes: int, what: str) -> None:
+    if dimension < classes:
+        raise SubspaceError(
+            f"{what} must be at least the number of classes, but K = {dimension} is smaller than "
+            f"C = {classes}: choose a larger subspace.dimension"
+        )
+
+
+def _read_matrix(path: Path) -> npt.NDArray[Any]:
+    if path.suffix not in (".npy", ".mat"):
+        raise SubspaceError(f"{path}: a projection is read from .npy or .mat, not {path.suffix!r}")
+    try:
+        matrix = np.load(path, allow_pickle=False) if path.suffix == ".npy" else _from_matlab(path)
+    except SubspaceError:
+        raise
+    except Exception as error:  # the readers raise almost anything for a damaged file
+        raise SubspaceError(
+            f"{path}: the projection cannot be read ({error}): give a readable .npy or .mat file"
+        ) from error
+    if matrix.ndim != 2 or matrix.dtype.kind not in "fiu":
+        raise SubspaceError(
+            f"{path}: a projection is one matrix of real numbers, "
+            f"not shape {_shape(matrix)} of {matrix.dtype}"
+        )
+    return matrix
+
+
+def _from_matlab(path: Path) -> npt.NDArray[Any]:
+    from scipy.io import loadmat
+
+    variables = {name: v for name, v in loadmat(path).items() if not name.startswith("__")}
+    named = [variables[name] for name in _MATLAB_NAMES if name in variables]
+    numeric = [v for v in variables.values() if v.dtype.kind in "fiu" and v.size > 1]
+    if not named + numeric:
+        raise SubspaceError(
+            f"{path}: no variable is a matrix of numbers (there are: "
+            f"{', '.join(variables) or 'none'}): store the projection as 'W'"
+        )
+    matrix: npt.NDArray[Any] = (named + numeric)[0]
+    return matrix
+
+
+def _shape(array: npt.NDArray[Any]) -> str:
+    return "×".join(map(str, array.shape)) or "scalar"

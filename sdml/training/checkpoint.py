@@ -1,0 +1,123 @@
+"""A checkpoint: the state of a training at the end of an epoch, as bytes in a slot.
+
+It carries a fingerprint of what decides the result. A checkpoint of another training, or a
+damaged one, is left aside with a warning: training again is safe, continuing is not.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from sdml.errors import IntegrityError, StoreError
+from sdml.experiment import TrainingSettings
+from sdml.tensorfile import pack, unpack
+from sdml.training.history import EpochRecord
+
+logger = logging.getLogger(__name__)
+
+_SCHEMA = 1
+_NOT_DECISIVE = {"checkpoint_seconds", "device", "threads"}
+_BEST = "best."
+_LEARNER = "learner."
+
+Arrays = dict[str, npt.NDArray[Any]]
+
+
+class CheckpointSlot(Protocol):
+    """Where the checkpoint of one training lives. ``save`` replaces it as a whole or not at all."""
+
+    def save(self, data: bytes) -> None:
+        """Replace the checkpoint."""
+
+    def load(self) -> bytes | None:
+        """The checkpoint saved last, or None if there is none."""
+
+    def clear(self) -> None:
+        """Remove the checkpoint; no error if there is none."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checkpoint:
+    """A training after ``len(history)`` epochs, of which ``best_epoch`` is selected so far."""
+
+    learner: Arrays
+    best: Arrays
+    best_epoch: int
+    history: tuple[EpochRecord, ...]
+
+
+def settings_digest(settings: TrainingSettings) -> str:
+    """16 hex digits that name the settings which decide the result."""
+    decisive = settings.model_dump(mode="json", by_alias=True, exclude=_NOT_DECISIVE)
+    return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def fingerprint(
+    settings: TrainingSettings, projection_KC: npt.NDArray[np.float32], data_identity: str
+) -> str:
+    """Names one training: two with the same fingerprint end with the same encoder."""
+    digest = hashlib.sha256(projection_KC.astype("<f4").tobytes(order="C"))
+    parts = (_SCHEMA, projection_KC.shape, settings_digest(settings), data_identity)
+    digest.update(json.dumps(parts).encode())
+    return digest.hexdigest()
+
+
+def save(slot: CheckpointSlot, checkpoint: Checkpoint, mark: str) -> None:
+    """Put a checkpoint into its slot; a store that fails costs the checkpoint, not the training.
+
+    Args:
+        slot: where to.
+        checkpoint: what.
+        mark: the training's :func:`fingerprint`.
+    """
+    note = {
+        "schema": _SCHEMA,
+        "fingerprint": mark,
+        "best_epoch": checkpoint.best_epoch,
+        "history": [asdict(record) for record in checkpoint.history],
+    }
+    arrays = {_LEARNER + name: array for name, array in checkpoint.learner.items()}
+    arrays |= {_BEST + name: array for name, array in checkpoint.best.items()}
+    try:
+        slot.save(pack(arrays, note))
+    except StoreError as error:
+        logger.warning("training goes on, but its checkpoint could not be saved: %s", error)
+
+
+def load(slot: CheckpointSlot, mark: str) -> Checkpoint | None:
+    """The checkpoint in a slot if it is sound and bears ``mark``, else None, with a warning."""
+    data = slot.load()
+    if data is None:
+        return None
+    try:
+        arrays, note = unpack(data, "the checkpoint")
+        if note["fingerprint"] != mark:
+            logger.warning(
+                "the checkpoint is of another training (settings, data or subspace have "
+                "changed): training starts from the beginning"
+            )
+            return None
+        return Checkpoint(
+            learner=_part(arrays, _LEARNER),
+            best=_part(arrays, _BEST),
+            best_epoch=note["best_epoch"],
+            history=tuple(EpochRecord(**record) for record in note["history"]),
+        )
+    except (IntegrityError, KeyError, TypeError) as error:
+        logger.warning("the checkpoint is damaged (%s): training starts from the beginning", error)
+        return None
+
+
+def _part(arrays: Arrays, prefix: str) -> Arrays:
+    return {
+        name.removeprefix(prefix): array
+        for name, array in arrays.items()
+        if name.startswith(prefix)
+    }

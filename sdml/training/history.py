@@ -1,0 +1,51 @@
+"""What happened in each epoch, and the file that keeps it."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+from sdml.errors import IntegrityError
+
+
+@dataclass(frozen=True, kw_only=True)
+class EpochRecord:
+    """One epoch. Training losses are means over its batches, while the weights were changing.
+
+    ``samples_per_second`` is the speed of its training part, NaN when read from a file.
+    """
+
+    epoch: int
+    train_loss: float
+    train_reconstruction: float
+    train_supervised: float
+    validation_loss: float
+    validation_reconstruction: float
+    validation_supervised: float
+    learning_rate: float
+    samples_per_second: float = math.nan
+
+
+def history_to_json(history: Sequence[EpochRecord]) -> bytes:
+    """A list with one object for each epoch, without times: equal trainings give equal bytes."""
+    records = [asdict(record) for record in history]
+    for record in records:
+        del record["samples_per_second"]
+    return (json.dumps(records, indent=1) + "\n").encode()
+
+
+def history_from_json(data: bytes, where: str) -> tuple[EpochRecord, ...]:
+    """Read what :func:`history_to_json` wrote; ``where`` names it in an error.
+
+    Raises:
+        IntegrityError: the bytes are no history.
+    """
+    try:
+        return tuple(EpochRecord(**record) for record in json.loads(data))
+    except (TypeError, ValueError) as error:
+        raise IntegrityError(
+            f"{where} must be a training history, but cannot be read as one ({error}): "
+            "restore it from a backup, or train again"
+        ) from error

@@ -1,0 +1,62 @@
+"""How many threads a training may use, and using exactly those.
+
+More threads than cores make a step several times slower, and torch counts the cores of the
+machine, not those that a container may use.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+
+
+@contextmanager
+def thread_count(threads: int | None) -> Iterator[None]:
+    """Run torch's operations with so many threads (by default, one a core), then as before."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads or available_cores())
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def available_cores(root: Path = Path("/")) -> int:
+    """Cores that this process may use: its affinity, capped by its control groups' quotas.
+
+    Args:
+        root: where ``sys`` and ``proc`` are mounted.
+    """
+    affinity = getattr(os, "sched_getaffinity", None)
+    cores = len(affinity(0)) if affinity else os.cpu_count() or 1
+    return max(1, min([cores, *(int(quota) for quota in _quotas(root))]))
+
+
+def _quotas(root: Path) -> Iterator[float]:
+    """Every quota, in cores, on the way from this process's control group to the top one."""
+    mount = root / "sys/fs/cgroup"
+    for line in _read(root / "proc/self/cgroup").splitlines():
+        _, controllers, path = line.split(":", 2)
+        if controllers and "cpu" not in controllers.split(","):
+            continue
+        for group in [Path(path), *Path(path).parents]:
+            inside = str(group).lstrip("/")
+            if controllers:  # version 1: -1 is no quota
+                folder = mount / "cpu" / inside
+                quota = _read(folder / "cpu.cfs_quota_us").strip()
+                period = _read(folder / "cpu.cfs_period_us").strip()
+            else:  # version 2: "max" is no quota
+                quota, _, period = _read(mount / inside / "cpu.max").strip().partition(" ")
+            if quota.isdigit() and period.isdigit():
+                yield int(quota) / int(period)
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="ascii")
+    except OSError:
+        return ""
