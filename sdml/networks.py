@@ -77,7 +77,7 @@ class Decoder(_Perceptron):
 def unit_rows(rows_NO: Tensor) -> Tensor:
     """Each row divided by its L2 norm; a row without length gives zeros and a zero gradient."""
     norms_N1 = torch.linalg.vector_norm(rows_NO, dim=1, keepdim=True)
-    return rows_NO / torch.where(norms_N1 > _SHORTEST, norms_N1, torch.inf)
+    return rows_NO / torch.where(norms_N1 <= _SHORTEST, torch.inf, norms_N1)
 
 
 class Affine(nn.Module):
@@ -128,9 +128,8 @@ def _product(
 ) -> Tensor:
     """``left rightᵀ + bias``, through ReLU if asked."""
     if _HAS_ONEDNN and left.device.type == "cpu" and left.dtype == torch.float32:
-        result: Tensor = torch.ops.mkldnn._linear_pointwise(
-            left, right, bias, "relu" if relu else "none", [], ""
-        )
-        return result
-    result = nn.functional.linear(left, right, bias)
+        # not with oneDNN's own ReLU, which turns NaN into 0
+        result: Tensor = torch.ops.mkldnn._linear_pointwise(left, right, bias, "none", [], "")
+    else:
+        result = nn.functional.linear(left, right, bias)
     return result.relu_() if relu else result

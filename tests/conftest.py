@@ -1,18 +1,31 @@
-"""Fixtures for every test folder: a real S3 server, a fresh bucket on it, a store in it."""
+"""Fixtures for every test folder: real collections, a real S3 server, a bucket and a store."""
 
 from __future__ import annotations
 
 import os
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from sdml import environment
 from sdml.store import Store, open_store
 from tests.servers.swift import SwiftServer, swift_server
 
+environment.set_defaults()  # before any test imports torch, as the command does
+
 collect_ignore = ["servers"]  # a program and its starter, with no doctests
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real collections: ``SDML_DATA``, or ``shared/data`` beside the checkout."""
+    folder = Path(os.environ.get("SDML_DATA") or Path(__file__).parents[2] / "shared" / "data")
+    if not folder.is_dir():
+        pytest.skip("no real collections: SDML_DATA does not name a folder that holds them")
+    return folder
 
 
 @pytest.fixture(scope="session")

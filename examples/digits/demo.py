@@ -2,14 +2,17 @@
 
 Builds the raw collection, trains image and text through the train pipeline, adds audio
 through the new-modality pipeline, proves that nothing older changed, shows the mAP table
-and one search. Everything is written below this folder.
+and one search. Everything is written below this folder, or below ``--output``.
 """
 
 from __future__ import annotations
 
+import argparse
 import hashlib
+import shutil
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -23,36 +26,42 @@ from sdml.steps.context import Context
 from sdml.steps.evaluate import newest_report
 from sdml.steps.search import search
 
-FOLDER = Path(__file__).parent
+HERE = Path(__file__).parent
 # Bound to the real output: the local runner of pipelines takes sys.stdout for itself.
 console = Console(file=sys.stdout, soft_wrap=True, highlight=False)
 
 
-def main() -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Run the demonstration; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m examples.digits.demo", description=__doc__)
+    parser.add_argument("--output", type=Path, default=HERE, metavar="FOLDER", help="where to")
+    arguments = parser.parse_args(argv)
     try:
-        demonstrate()
+        demonstrate(arguments.output)
     except SDMLError as error:
         console.print(f"sdml: error: {error}", markup=False)
         return error.exit_code
     return 0
 
 
-def demonstrate() -> None:
-    """All five steps, with their times."""
+def demonstrate(folder: Path) -> None:
+    """All steps, with their times; data, store and runs lie in ``folder``."""
     begin = time.perf_counter()
     heading("1. Build the raw collection: images, number words, touch tones")
-    build(FOLDER / "data", seed=0)
-    say(f"{FOLDER / 'data'}")
+    build(folder / "data", seed=0)
+    if folder != HERE:
+        for name in ("experiment.yaml", "audio.yaml"):
+            shutil.copy(HERE / name, folder)
+    say(f"{folder / 'data'}")
 
     heading("2. Train pipeline: prepare, train image and text apart, evaluate")
-    experiment = read_experiment(FOLDER / "experiment.yaml")
+    experiment = read_experiment(folder / "experiment.yaml")
     run_locally("train", experiment, say=say)
 
     heading("3. New-modality pipeline: audio, against the stored subspace")
     store = Path(experiment.store)
     before = checksums(store)
-    newcomer = read_experiment(FOLDER / "audio.yaml")
+    newcomer = read_experiment(folder / "audio.yaml")
     run_locally("new-modality", newcomer, say=say)
     after = checksums(store)
     changed = [name for name, digest in before.items() if after.get(name) != digest]
@@ -67,9 +76,9 @@ def demonstrate() -> None:
     console.print(map_table(report.pairs, report.similarity), markup=False)
 
     heading("5. Search: a touch tone finds images of its digit")
-    recording = sorted((FOLDER / "data" / "audio").rglob("*7*.wav"))[-1]
+    recording = sorted((folder / "data" / "audio").glob("*digit-7*.wav"))[-1]
     found = search(context, query="audio", source=str(recording), gallery="image", top=5)
-    say(f"query  {recording.relative_to(FOLDER)}")
+    say(f"query  {recording.relative_to(folder)}")
     for hit in found.queries[0].hits:
         say(f"{hit.rank}. {hit.score:.3f}  class {', '.join(hit.classes)}  {hit.item}")
 
@@ -77,7 +86,7 @@ def demonstrate() -> None:
     say(f"report     {report.report}/report.html")
     mlflow = Path(sys.executable).with_name("mlflow")
     say(f"runs       {mlflow} ui --backend-store-uri {experiment.tracking}")
-    say(f"store      sdml list {FOLDER / 'audio.yaml'} --verify")
+    say(f"store      {mlflow.with_name('sdml')} list {folder / 'audio.yaml'} --verify")
     say(f"all of it took {time.perf_counter() - begin:.0f} s")
 
 

@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from sdml.errors import DataError, IntegrityError
 from sdml.experiment import TrainingSettings
@@ -24,18 +24,20 @@ from sdml.networks import Encoder
 from sdml.tensorfile import pack, unpack
 from sdml.training.checkpoint import settings_digest
 
+_Width = Annotated[int, Field(ge=1)]
+
 
 class _Note(BaseModel):
     """What the file says about its weights."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
-    schema_: Literal[1] = 1
+    format: Literal[1] = 1
     modality: str
     subspace: str
-    input_dim: int
-    hidden: tuple[int, ...]
-    code_dim: int
+    input_dim: _Width
+    hidden: tuple[_Width, ...]
+    code_dim: _Width
     normalize_code: bool
     settings: str
 

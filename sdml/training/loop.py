@@ -269,3 +269,8 @@ def _check(training: Samples, validation: Samples, settings: TrainingSettings) -
             f"{len(training)} is labelled and λ = {settings.lambda_:g}: label some, or check that "
             "their classes are among the subspace's"
         )
+    if settings.lambda_ == 1 and settings.selection == "val_sup":
+        logger.warning(
+            "λ = 1 trains nothing towards the labels, so the epoch that val_sup selects is "
+            "nearly arbitrary: set selection: last to keep the trained auto-encoder"
+        )

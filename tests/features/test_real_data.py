@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 
@@ -15,16 +14,6 @@ from sdml.features import FeatureSet, build_feature_set, read_table, training_cl
 DIGITS = [str(digit) for digit in range(10)]
 
 
-def folder(name: str) -> Path:
-    root = os.environ.get("SDML_DATA")
-    if root is None:
-        pytest.skip("SDML_DATA is not set: it names the folder of real collections")
-    path = Path(root) / name
-    if not path.is_dir():
-        pytest.skip(f"SDML_DATA has no folder {name}")
-    return path
-
-
 def built(settings: ModalitySettings, classes: list[str]) -> FeatureSet:
     table = read_table(settings, name="real")
     assert training_classes(table, where="real") == classes
@@ -32,8 +21,10 @@ def built(settings: ModalitySettings, classes: list[str]) -> FeatureSet:
 
 
 @pytest.mark.parametrize(("letter", "width"), [("I", 128), ("T", 10)])
-def test_wikipedia(letter: str, width: int, caplog: pytest.LogCaptureFixture) -> None:
-    root = folder("wikipedia_svcl")
+def test_wikipedia(
+    letter: str, width: int, caplog: pytest.LogCaptureFixture, real_data: Path
+) -> None:
+    root = real_data / "wikipedia_svcl"
     settings = ModalitySettings.model_validate(
         {
             "source": str(root / "raw_features.mat"),
@@ -68,8 +59,8 @@ def test_wikipedia(letter: str, width: int, caplog: pytest.LogCaptureFixture) ->
         ("text_uninum_ngram1024", 1024, [735, 131, 347]),
     ],
 )
-def test_digits(file: str, width: int, sizes: list[int]) -> None:
-    source = folder("digits_world") / f"{file}.npz"
+def test_digits(file: str, width: int, sizes: list[int], real_data: Path) -> None:
+    source = real_data / "digits_world" / f"{file}.npz"
     settings = ModalitySettings(source=str(source), transform=("standardize",))
     feature_set = built(settings, DIGITS)
     assert [len(split) for split in feature_set.splits.values()] == sizes
@@ -78,10 +69,10 @@ def test_digits(file: str, width: int, sizes: list[int]) -> None:
     np.testing.assert_allclose(train.mean(axis=0, dtype=np.float64), 0, atol=1e-5)
 
 
-def test_number_words() -> None:
+def test_number_words(real_data: Path) -> None:
     settings = ModalitySettings.model_validate(
         {
-            "source": str(folder("digits_world") / "number_words.tsv"),
+            "source": str(real_data / "digits_world" / "number_words.tsv"),
             "keys": {"features": "form", "labels": "digit"},
             "extractor": {"name": "ngrams", "options": {"width": 64}},
         }
