@@ -45,7 +45,7 @@ class Network(nn.Module):
 
 
 class Reference:
-    """Encoder, decoder and optimiser of one modality."""
+    """Encoder, decoder and optimiser of one modality; ``fused`` rounds Adam in another way."""
 
     def __init__(
         self,
@@ -58,6 +58,7 @@ class Reference:
         betas: tuple[float, float],
         encoder: Weights,
         decoder: Weights,
+        fused: bool = False,
     ) -> None:
         code = projection.shape[0]
         self.encoder = Network([features, *hidden, code])
@@ -71,7 +72,7 @@ class Reference:
             lr=learning_rate,
             betas=betas,
             foreach=False,
-            fused=False,
+            fused=fused,
         )
 
     def step(self, features: npt.NDArray[np.float32], targets: npt.NDArray[np.float32]) -> float:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 
-_DEFAULTS = {
+DEFAULTS = {
     # Waiting threads sleep. Spinning ones take the cores that other modalities, or the
     # neighbours on a shared node, would train with: several times slower for all of them.
     "OMP_WAIT_POLICY": "PASSIVE",
@@ -18,5 +18,5 @@ _DEFAULTS = {
 
 def set_defaults() -> None:
     """Set each variable that the user has not set."""
-    for name, value in _DEFAULTS.items():
+    for name, value in DEFAULTS.items():
         os.environ.setdefault(name, value)

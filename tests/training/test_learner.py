@@ -8,7 +8,6 @@ import pytest
 import torch
 
 from benchmarks.reference_training import Reference
-from sdml import networks
 from sdml.experiment import TrainingSettings
 from sdml.objectives import sdml_loss
 from sdml.training import TrainingData
@@ -58,19 +57,6 @@ def test_a_hundred_losses_are_those_of_the_reference(lambda_: float) -> None:
     assert len(ours) == 100
     assert theirs[-1] < 0.95 * theirs[0]
     np.testing.assert_allclose(ours, theirs, rtol=1e-5)
-
-
-def test_both_ways_of_multiplying_agree(monkeypatch: pytest.MonkeyPatch) -> None:
-    data = modality(features=20, seed=0)
-
-    def losses() -> list[list[float]]:
-        learner = Learner(20, P, TrainingSettings(hidden=(32,)), CPU)
-        batches = samples_of(data).batches(50, seed=0, epoch=1, drop_last=True)
-        return [learner.step(*batch).tolist() for batch in batches]
-
-    first = losses()
-    monkeypatch.setattr(networks, "_HAS_ONEDNN", False)
-    np.testing.assert_allclose(losses(), first, rtol=1e-5)
 
 
 def test_a_measure_in_blocks_is_that_of_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
