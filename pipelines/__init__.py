@@ -1,1 +1,4 @@
 """Kubeflow pipelines: train, new-modality and sweep; compile, run locally, submit."""
+
+# Known without importing kfp, so that the command line can say that kfp is missing.
+NAMES = ("train", "new-modality", "sweep")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipelines.catalogue import BUILDERS
-from sdml.errors import SDMLError
+from pipelines import NAMES
+from sdml.errors import MissingExtraError, SDMLError
 from sdml.experiment import read_experiment
 
 _EXAMPLES = """examples:
@@ -19,7 +21,7 @@ _EXAMPLES = """examples:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one action; returns the exit code: 0 done, 1 failed, 2 the user's mistake."""
+    """Run one action; returns the exit code: 0 done, 1 failed, 2 your input, 130 interrupted."""
     arguments = _parser().parse_args(argv)
     try:
         _act(arguments)
@@ -29,10 +31,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         sys.stderr.write("sdml: error: interrupted\n")
         return 130
+    except Exception:
+        traceback.print_exc()
+        sys.stderr.write(
+            "sdml: error: this is a defect in sdml: please report it with the lines above\n"
+        )
+        return 1
     return 0
 
 
 def _act(arguments: argparse.Namespace) -> None:
+    try:
+        import kfp  # noqa: F401
+    except ImportError as error:
+        raise MissingExtraError("Kubeflow pipelines", "pipelines") from error
     experiment = read_experiment(arguments.experiment)
     name, modalities = arguments.pipeline, arguments.modality
     if arguments.action == "compile":
@@ -66,7 +78,7 @@ def _parser() -> argparse.ArgumentParser:
         ("submit", "start a run on a Kubeflow Pipelines server"),
     ):
         sub = actions.add_parser(action, help=summary, description=summary)
-        sub.add_argument("pipeline", choices=tuple(BUILDERS), help="which pipeline")
+        sub.add_argument("pipeline", choices=NAMES, help="which pipeline")
         sub.add_argument("--experiment", type=Path, required=True, metavar="FILE.yaml")
         sub.add_argument(
             "--modality", action="append", metavar="M", help="only this one; may be given again"
@@ -79,4 +91,6 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
+    # 'kill' ends a run as Ctrl-C does: with its tasks, and with nothing left behind.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(main())

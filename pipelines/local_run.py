@@ -1,33 +1,41 @@
 """Runs a pipeline on this machine through Kubeflow's local runner, one process for each task.
 
-Tasks run one after the other: each uses all cores, which is faster than sharing them.
+Tasks run one after the other: each uses all cores, which is faster than sharing them. The
+runner itself is a process of its own (``worker.py``), at the head of a process group. So one
+signal ends everything that it has started, its files lie in one folder that goes away, and
+what it logs is read here and told in short.
 """
 
 from __future__ import annotations
 
 import contextlib
-import io
-import re
+import json
+import os
+import signal
+import subprocess
 import sys
 import tempfile
-import warnings
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from kfp import local
-
-from pipelines.catalogue import BUILDERS, arguments_for
-from sdml import environment
+from pipelines.catalogue import arguments_for
+from pipelines.task_log import TaskLog
 from sdml.errors import SDMLError
 from sdml.experiment import Experiment
 
-_OWN_LINE = re.compile(r"\s*sdml: (.*)")
-_TASK_LINE = re.compile(r"Executing task .*?'([\w-]+)'")
+_ROOT = Path(__file__).parents[1]
+# Long enough for a task to close its tracking run.
+_GRACE_SECONDS = 15.0
 
 
 class PipelineError(SDMLError):
-    """A task of a local pipeline run failed."""
+    """A task of a local pipeline run failed; its exit code is that of the task."""
+
+    def __init__(self, message: str, exit_code: int) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
 
 
 def run_locally(
@@ -37,70 +45,83 @@ def run_locally(
     modalities: Sequence[str] | None = None,
     say: Callable[[str], None] = lambda line: print(line, file=sys.stderr),  # noqa: T201
 ) -> None:
-    """Run a pipeline to its end.
+    """Run a pipeline to its end, or to its first task that fails.
 
     Args:
         name: ``train``, ``new-modality`` or ``sweep``.
         modalities: which ones; all of the file by default.
-        say: gets the lines that the tasks log.
+        say: gets a line for each task, and what the tasks log.
 
     Raises:
-        ExperimentError: the file has no such modality.
-        PipelineError: a task failed; its own line has already been said.
+        ExperimentError: the file has no such modality, or too few.
+        PipelineError: a task failed; the message is the task's own line.
     """
     arguments = arguments_for(name, experiment, modalities=modalities)
-    environment.set_defaults()  # inherited by the tasks' processes
-    with tempfile.TemporaryDirectory(prefix="sdml-pipeline-") as root:
-        _run(BUILDERS[name], arguments, Path(root), say)
-
-
-def _run(
-    build: Callable[[int | None], Any],
-    arguments: dict[str, Any],
-    root: Path,
-    say: Callable[[str], None],
-) -> None:
-    log = _Filter(say)
-    with warnings.catch_warnings():
-        # The runner warns of images without "python" in their name; no image is used here.
-        warnings.filterwarnings("ignore", "You may be attemping", RuntimeWarning)
-        local.init(
-            runner=local.SubprocessRunner(use_venv=False),
-            pipeline_root=str(root),
-            raise_on_error=True,
+    log = TaskLog(say)
+    with tempfile.TemporaryDirectory(prefix="sdml-pipeline-") as folder:
+        with _worker(name, arguments, Path(folder)) as worker:
+            assert worker.stdout is not None
+            for line in worker.stdout:
+                log.take(line.rstrip("\n"))
+                if log.failed:
+                    break
+            else:
+                if worker.wait() == 0:
+                    return
+        if log.error is None:
+            for line in log.tail():
+                say(line)
+        raise PipelineError(
+            f"task {log.task}: {log.error or 'ended without saying why: see the lines above'}",
+            log.exit_code,
         )
-        try:
-            with contextlib.redirect_stdout(log):
-                build(1)(**arguments)
-        except RuntimeError as error:
-            if not log.failed:
-                for line in log.tail():
-                    say(line)
-            message = re.sub(r"\x1b\[\d+m", "", str(error))
-            raise PipelineError(f"local pipeline run: {message}") from error
 
 
-class _Filter(io.TextIOBase):
-    """Passes on what the tasks say; keeps the rest for the case of a failure."""
+@contextlib.contextmanager
+def _worker(name: str, arguments: dict[str, Any], folder: Path) -> Iterator[subprocess.Popen[str]]:
+    """The runner's process. When the block is left, no process that it started is left."""
+    scratch = folder / "tmp"
+    scratch.mkdir()
+    path = os.pathsep.join(filter(None, (str(_ROOT), os.environ.get("PYTHONPATH"))))
+    process = subprocess.Popen(
+        [sys.executable, "-u", "-W", "ignore", "-m", "pipelines.worker"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        errors="replace",
+        env={**os.environ, "PYTHONPATH": path, "TMPDIR": str(scratch)},
+        start_new_session=True,
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    try:
+        request = {"pipeline": name, "arguments": arguments, "folder": str(folder)}
+        # Kept open: the runner ends itself and its tasks when this process is gone.
+        process.stdin.write(json.dumps(request) + "\n")
+        process.stdin.flush()
+        yield process
+    except BaseException:
+        # First the runner, or it would start the next task when this one ends.
+        process.kill()
+        process.wait()
+        _interrupt_group(process.pid)
+        raise
+    else:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+    finally:
+        process.stdin.close()
+        process.stdout.close()
 
-    def __init__(self, say: Callable[[str], None]) -> None:
-        self._say = say
-        self._lines: list[str] = []
-        self._partial = ""
-        self.failed = False
 
-    def write(self, text: str) -> int:
-        *lines, self._partial = (self._partial + text).split("\n")
-        for line in lines:
-            self._lines = [*self._lines[-200:], line]
-            task, own = _TASK_LINE.search(line), _OWN_LINE.fullmatch(line)
-            if own:
-                self._say(f"  {own[1]}")
-                self.failed = self.failed or own[1].startswith("error:")
-            elif task:
-                self._say(f"task {task[1]}")
-        return len(text)
-
-    def tail(self) -> list[str]:
-        """The last lines, for a failure that no task has explained."""
-        return [line for line in self._lines if line.strip()][-40:]
+def _interrupt_group(group: int) -> None:
+    """Let every process of a group close its work, and kill those that take too long."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(group, signal.SIGINT)
+        deadline = time.monotonic() + _GRACE_SECONDS
+        while time.monotonic() < deadline:
+            os.killpg(group, 0)
+            time.sleep(0.05)
+        os.killpg(group, signal.SIGKILL)

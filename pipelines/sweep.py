@@ -1,7 +1,8 @@
 """The sweep pipeline: every λ × every modality, then an evaluation for each λ.
 
 λ and modality are flattened into one list of cases, for loops over run-time lists must not
-be nested (the local runner mixes up the outer item).
+be nested (the local runner mixes up the outer item). λ is called ``weight`` here: ``lambda``
+is a keyword, and KFP takes the underscore off ``lambda_``. Caching: see the train pipeline.
 """
 
 from kfp import dsl
@@ -18,24 +19,34 @@ NAME = "sweep"
 def build(parallelism: int | None = None) -> BaseComponent:
     """The pipeline; ``parallelism`` bounds how many networks train at once."""
 
-    @dsl.pipeline(name=f"sdml-{NAME}", description="Train every λ × modality, evaluate each λ.")
+    @dsl.pipeline(
+        name=f"sdml-{NAME}",
+        description="Train each modality alone with every λ, then evaluate all pairs for each λ.",
+    )
     def pipeline(experiment: str, modalities: list, cases: list, weights: list) -> None:
-        pins = prepare(
+        prepared = prepare(
             experiment=experiment,
             modalities=modalities,
             new_modality=False,
             pipeline=NAME,
             pipeline_run=dsl.PIPELINE_JOB_ID_PLACEHOLDER,
-        ).outputs["prepared"]
-        with dsl.ParallelFor(cases, parallelism=parallelism) as case:
+        )
+        prepared.set_display_name("Prepare").set_caching_options(False)
+        pins = prepared.outputs["prepared"]
+        with dsl.ParallelFor(cases, name="each-case", parallelism=parallelism) as case:
             trained = train(
                 experiment=experiment, modality=case.modality, weight=case.weight, prepared=pins
             )
-        records = gather(encoders=dsl.Collected(trained.outputs["encoder"])).outputs["gathered"]
-        with dsl.ParallelFor(weights, parallelism=parallelism) as weight:
+            trained.set_display_name("Train").set_caching_options(False)
+        gathered = gather(encoders=dsl.Collected(trained.outputs["encoder"]))
+        gathered.set_display_name("Gather").set_caching_options(False)
+        with dsl.ParallelFor(weights, name="each-weight", parallelism=parallelism) as weight:
             evaluated = evaluate(
-                experiment=experiment, prepared=pins, gathered=records, weight=weight
+                experiment=experiment,
+                prepared=pins,
+                gathered=gathered.outputs["gathered"],
+                weight=weight,
             )
-            evaluated.set_caching_options(False)
+            evaluated.set_display_name("Evaluate").set_caching_options(False)
 
     return pipeline

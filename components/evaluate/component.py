@@ -1,5 +1,7 @@
 """Evaluate as a Kubeflow task: mAP of all pairs; metrics and report show in the KFP UI."""
 
+from typing import Optional
+
 from kfp import dsl
 
 from components.image import IMAGE
@@ -12,7 +14,7 @@ def evaluate(
     gathered: dsl.Input[dsl.Artifact],
     metrics: dsl.Output[dsl.Metrics],
     report: dsl.Output[dsl.HTML],
-    weight: float = -1.0,
+    weight: Optional[float] = None,  # noqa: UP045  (KFP reads this form of the annotation)
 ) -> None:
     """Evaluate the encoders of this run, with the stored ones of other modalities.
 
@@ -22,18 +24,15 @@ def evaluate(
         gathered: records of the encoders trained in this run.
         metrics: mAP of each pair and the mean.
         report: the self-contained HTML report.
-        weight: only encoders trained with this λ; negative for all.
+        weight: only encoders trained with this λ; all of them by default.
     """
     from sdml.steps.pipeline_task import Pins, evaluate_pinned, pipeline_task, read_records
 
     with pipeline_task(experiment) as context:
         evaluated = evaluate_pinned(
-            context,
-            Pins.read(prepared.path),
-            read_records(gathered.path),
-            lambda_=weight if weight >= 0 else None,
+            context, Pins.read(prepared.path), read_records(gathered.path), lambda_=weight
         )
         for name, value in evaluated.metrics().items():
             metrics.log_metric(name, value)
-        metrics.metadata["report"] = evaluated.report
         evaluated.write_html(context, report.path)
+        report.metadata["report"] = evaluated.report

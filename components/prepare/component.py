@@ -35,4 +35,6 @@ def prepare(
             pipeline_run=pipeline_run,
         )
         pins.write(prepared.path)
-        prepared.metadata.update({"subspace": pins.subspace, **pins.features})
+        prepared.metadata["subspace"] = pins.subspace
+        for modality, uri in pins.features.items():
+            prepared.metadata[f"features_{modality}"] = uri

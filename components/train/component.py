@@ -1,5 +1,7 @@
 """Train as a Kubeflow task: one modality, alone, in its own pod."""
 
+from typing import Optional
+
 from kfp import dsl
 
 from components.image import IMAGE
@@ -12,7 +14,7 @@ def train(
     prepared: dsl.Input[dsl.Dataset],
     encoder: dsl.Output[dsl.Model],
     metrics: dsl.Output[dsl.Metrics],
-    weight: float = -1.0,
+    weight: Optional[float] = None,  # noqa: UP045  (KFP reads this form of the annotation)
 ) -> None:
     """Train the encoder of one modality against the pinned subspace.
 
@@ -22,14 +24,12 @@ def train(
         prepared: what the prepare task has pinned.
         encoder: JSON with the encoder's URI, modality and λ.
         metrics: best epoch, epochs and seconds.
-        weight: λ in place of the file's; negative leaves the file's.
+        weight: λ, the weight of reconstruction, in place of the file's.
     """
     from sdml.steps.pipeline_task import Pins, pipeline_task, train_pinned
 
     with pipeline_task(experiment) as context:
-        trained = train_pinned(
-            context, Pins.read(prepared.path), modality, lambda_=weight if weight >= 0 else None
-        )
+        trained = train_pinned(context, Pins.read(prepared.path), modality, lambda_=weight)
         trained.write(encoder.path)
         encoder.metadata.update(trained.summary())
         metrics.log_metric("best_epoch", trained.best_epoch)

@@ -9,10 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from sdml.errors import NotFoundError, SubspaceError
+from pydantic import ValidationError
+
+from sdml.errors import IntegrityError, NotFoundError, SubspaceError
+from sdml.experiment import SubspaceSettings
+from sdml.experiment.explain import explain
 from sdml.features import Table, sort_classes, training_classes
 from sdml.steps.context import Context
-from sdml.store import Manifest, Version
+from sdml.store import Version
 from sdml.subspace import Subspace
 
 
@@ -24,24 +28,23 @@ def stored_subspace(context: Context) -> Version | None:
     asked = context.experiment.subspace
     free = "subspace" not in context.experiment.model_fields_set
 
-    def agrees(manifest: Manifest) -> bool:
-        settings = manifest.settings
+    def agrees(version: Version) -> bool:
+        made = stored_settings(version)
         return free or (
-            settings["dimension"] == asked.dimension
-            and (settings["seed"] == asked.seed or asked.source is not None)
-            and (settings["source"] is None) == (asked.source is None)
-            and (asked.classes is None or stored_classes(manifest) == asked.classes)
+            made.dimension == asked.dimension
+            and (made.seed == asked.seed or asked.source is not None)
+            and (made.source is None) == (asked.source is None)
+            and (asked.classes is None or made.classes == asked.classes)
         )
 
-    found = [v for v in context.catalog.versions("subspace") if agrees(v.manifest)]
+    found = [v for v in context.catalog.versions("subspace") if agrees(v)]
     if not found:
         return None
     if asked.source is None or free:
         return found[-1]
     for version in reversed(found):
-        given = Subspace.from_file(
-            Path(asked.source), stored_classes(version.manifest), dimension=asked.dimension
-        )
+        classes = stored_settings(version).classes or ()
+        given = Subspace.from_file(Path(asked.source), classes, dimension=asked.dimension)
         if given.identity == version.manifest.id:
             return version
     return None
@@ -57,9 +60,9 @@ def require_subspace(context: Context) -> Version:
     if version is not None:
         return version
     stored = [
-        f"{v.manifest.id} (dimension {v.manifest.settings['dimension']}, "
-        f"seed {v.manifest.settings['seed']})"
+        f"{v.manifest.id} (dimension {made.dimension}, seed {made.seed})"
         for v in context.catalog.versions("subspace")
+        for made in [stored_settings(v)]
     ]
     asked = context.experiment.subspace
     raise NotFoundError(
@@ -100,7 +103,7 @@ def vocabulary(tables: Mapping[str, Table]) -> tuple[str, ...]:
     """The ordered classes: the sorted union of all modalities' training labels."""
     names: set[str] = set()
     for name, table in tables.items():
-        names.update(training_classes(table, where=name))
+        names.update(training_classes(table, where=f"modality {name}"))
     return tuple(sort_classes(names))
 
 
@@ -121,8 +124,17 @@ def publish_subspace(context: Context, subspace: Subspace) -> Version:
     )
 
 
-def stored_classes(manifest: Manifest) -> tuple[str, ...]:
-    """The ordered classes that a subspace's manifest names."""
-    names = manifest.settings["classes"]
-    assert isinstance(names, list)
-    return tuple(str(name) for name in names)
+def stored_settings(version: Version) -> SubspaceSettings:
+    """What a stored subspace was made from; ``source`` is a bare file name.
+
+    Raises:
+        IntegrityError: the manifest does not say.
+    """
+    known = {key: version.manifest.settings.get(key) for key in SubspaceSettings.model_fields}
+    try:
+        return SubspaceSettings.model_validate(known)
+    except ValidationError as error:
+        raise IntegrityError(
+            f"{version.uri}/manifest.json: settings must say how the subspace was made: "
+            f"{explain(error)}: restore the version from a backup"
+        ) from error

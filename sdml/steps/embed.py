@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,8 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from sdml.errors import DataError
+from sdml.features.stored import write_npy
 from sdml.steps.context import Context
 from sdml.steps.encoders import newest_encoder, open_encoder
+from sdml.store.files import mapped_errors, replacing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,8 +33,11 @@ def embed(context: Context, modality: str, source: str, output: Path) -> Embedde
 
     Raises:
         NotFoundError: the modality has no encoder.
-        DataError: the samples do not fit the encoder, or ``output`` cannot be written.
+        DataError: the samples do not fit the encoder, or ``output`` names no file.
+        StoreAccessError: ``output`` must not be written.
+        StoreFullError: there is no room for it.
     """
+    _check_output(output)
     encoder = open_encoder(context, newest_encoder(context, modality))
     codes_NK = encoder.embed(source)
     _write(codes_NK, output)
@@ -44,13 +48,18 @@ def embed(context: Context, modality: str, source: str, output: Path) -> Embedde
     )
 
 
-def _write(codes_NK: npt.NDArray[np.float32], output: Path) -> None:
-    try:
-        with tempfile.NamedTemporaryFile(dir=output.parent, delete=False) as file:
-            np.save(file, codes_NK, allow_pickle=False)
-        Path(file.name).chmod(0o644)
-        Path(file.name).replace(output)
-    except OSError as error:
+def _check_output(output: Path) -> None:
+    if output.is_dir() or not output.parent.is_dir():
+        problem = "is a folder" if output.is_dir() else "lies in a folder that does not exist"
         raise DataError(
-            f"{output}: the codes cannot be written: {error.strerror}: name another --output"
-        ) from error
+            f"{output}: must name a file for the codes, but {problem}: correct --output"
+        )
+
+
+def _write(codes_NK: npt.NDArray[np.float32], output: Path) -> None:
+    with (
+        mapped_errors(output),
+        replacing(output, durable=False) as partial,
+        partial.open("xb") as file,
+    ):
+        write_npy(file, codes_NK)

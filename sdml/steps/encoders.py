@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import ValidationError
 
-from sdml.errors import DataError, NotFoundError, SubspaceError
+from sdml.errors import DataError, IntegrityError, NotFoundError, SubspaceError
 from sdml.experiment import KeySettings, SplitName
 from sdml.features import (
     FittedExtractor,
@@ -18,7 +19,7 @@ from sdml.features import (
     load_split,
     read_vectors,
 )
-from sdml.steps.context import Context
+from sdml.steps.context import Context, origin
 from sdml.steps.contract import stored_subspace
 from sdml.store import Version
 from sdml.training.encoder_file import LoadedEncoder, encoder_from_bytes
@@ -75,7 +76,7 @@ def newest_encoders(
         fitting = [
             version
             for version in context.catalog.versions("encoder", modality)
-            if version.manifest.made_from["subspace"] == subspace
+            if origin(version, "subspace") == subspace
         ]
         if fitting and modality not in leave_out:
             found.append(fitting[-1])
@@ -107,7 +108,7 @@ def open_encoder(context: Context, version: Version) -> OpenEncoder:
     """
     name = "encoder.safetensors"
     network = encoder_from_bytes(context.catalog.read(version, name), where=f"{version.uri}/{name}")
-    made_for = context.catalog.get(version.manifest.made_from["subspace"]).manifest.id
+    made_for = context.catalog.get(origin(version, "subspace")).manifest.id
     if network.subspace != made_for:
         raise SubspaceError(
             f"{version.uri}: the weights belong to subspace {network.subspace}, but the manifest "
@@ -117,15 +118,26 @@ def open_encoder(context: Context, version: Version) -> OpenEncoder:
     def read(name: str) -> bytes:
         return context.catalog.read(version, name)
 
-    features = context.catalog.get(version.manifest.made_from["features"]).manifest
-    keys = KeySettings.model_validate(features.settings["keys"])
+    features = context.catalog.get(origin(version, "features"))
     return OpenEncoder(
         version=version,
         network=network,
         transform=TransformState.from_objects(read),
         extractor=extractor_from_objects(read),
-        key=keys.features if isinstance(keys.features, str) else "X",
+        key=_features_key(features),
     )
+
+
+def _features_key(features: Version) -> str:
+    """The array of features in new files: as in the source, if it had one for all splits."""
+    try:
+        key = KeySettings.model_validate(features.manifest.settings["keys"]).features
+    except (KeyError, ValidationError) as error:
+        raise IntegrityError(
+            f"{features.uri}/manifest.json: settings must name the keys of the source, but do "
+            "not: prepare and train the modality again, or restore the version"
+        ) from error
+    return key if isinstance(key, str) else "X"
 
 
 def same_subspace(context: Context, versions: Sequence[Version]) -> Version:
@@ -134,7 +146,7 @@ def same_subspace(context: Context, versions: Sequence[Version]) -> Version:
     Raises:
         SubspaceError: they were trained for different ones; their codes cannot be compared.
     """
-    paths = {version.manifest.made_from["subspace"]: version for version in versions}
+    paths = {origin(version, "subspace"): version for version in versions}
     if len(paths) > 1:
         names = ", ".join(
             f"{version.manifest.modality}: {path}" for path, version in sorted(paths.items())
@@ -150,6 +162,6 @@ def codes_of(
     context: Context, encoder: OpenEncoder, split: SplitName
 ) -> tuple[npt.NDArray[np.float32], Split]:
     """Codes of one split of the feature set that an encoder was trained on."""
-    features = context.catalog.get(encoder.version.manifest.made_from["features"])
+    features = context.catalog.get(origin(encoder.version, "features"))
     part = load_split(lambda name: context.catalog.local(features, name), split)
     return encoder.network.embed(part.features_ND), part

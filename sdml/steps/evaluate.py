@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import logging
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sdml.errors import NotFoundError
+from sdml.errors import NotFoundError, UserError
 from sdml.experiment import EvaluationSettings
 from sdml.report import build_report
 from sdml.retrieval import CrossModalResult, Protocol
@@ -62,6 +63,7 @@ def evaluate(
 
     Raises:
         NotFoundError: fewer than two modalities have an encoder.
+        UserError: two encoders of one modality.
         SubspaceError: the encoders belong to different subspaces.
     """
     catalog = context.catalog
@@ -73,6 +75,12 @@ def evaluate(
         raise NotFoundError(
             f"evaluation between modalities needs encoders of at least two, and {catalog.uri} "
             f"has for the current subspace: {have}: run 'sdml train' for another modality first"
+        )
+    twice = [m for m, count in Counter(v.manifest.modality for v in versions).items() if count > 1]
+    if twice:
+        raise UserError(
+            f"evaluation takes one encoder of each modality, but of {twice[0]} it got several: "
+            "name one of them"
         )
     subspace_version = same_subspace(context, versions)
     subspace = read_subspace(catalog, subspace_version)

@@ -8,6 +8,8 @@ from typing import Any
 from sdml.errors import IntegrityError
 from sdml.steps.context import Context
 
+_SHOWN = 3
+
 
 @dataclass(frozen=True, kw_only=True)
 class Inventory:
@@ -46,6 +48,7 @@ def inventory(context: Context, *, verify: bool = False) -> Inventory:
     if problems:
         raise IntegrityError(
             f"{len(problems)} of {verified} objects are not what their manifests promise: "
-            f"{'; '.join(problems[:3])}: restore them from a backup, or make them again"
+            f"{'; '.join(problems[:_SHOWN])}"
+            + (f"; and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else "")
         )
     return Inventory(items=items, verified=verified)

@@ -86,7 +86,10 @@ def pipeline_task(experiment: str) -> Iterator[Context]:
     try:
         yield Context.open(parse_experiment(experiment, where="pipeline parameter 'experiment'"))
     except SDMLError as error:
-        sys.stdout.write(f"sdml: error: {' '.join(str(error).split())}\n")
+        # Two lines that a person can read and pipelines/task_log.py relies on: Kubeflow tells
+        # that a task has failed, but not with which exit code.
+        line = " ".join(str(error).split())
+        sys.stdout.write(f"sdml: error: {line}\nsdml: exit code {error.exit_code}\n")
         sys.stdout.flush()
         sys.exit(error.exit_code)
 
@@ -121,7 +124,7 @@ def begin(
             "collection": context.experiment.collection,
             "pipeline": pipeline,
             "pipeline_run": pipeline_run,
-            "subspace": made.subspace,
+            "subspace": context.catalog.get(made.subspace).manifest.id,
             "modalities": ", ".join(modalities),
         },
     )
@@ -168,20 +171,26 @@ def evaluate_pinned(
 ) -> Evaluated:
     """Evaluate this run's encoders (only those of one λ, if given) with the pinned others.
 
-    The figures stand on the tracking parent; those of one λ on a child of their own.
+    The figures stand on the tracking parent, which ends with this. Those of one λ stand on a
+    child of their own, and the parent ends with the last λ: the tasks do not know which is last,
+    so each of them ends it.
     """
     chosen = [r.encoder for r in records if lambda_ is None or r.weight == lambda_]
     encoders = [*chosen, *pins.encoders.values()]
-    parent = context.tracker.resume(context.experiment.collection, pins.parent_run)
+    collection = context.experiment.collection
     if lambda_ is None:
-        with parent:
+        with context.tracker.resume(collection, pins.parent_run) as parent:
             return evaluate(context, encoders=encoders, run=parent)
-    tags = {"pipeline_run": pins.pipeline_run, "collection": context.experiment.collection}
+    tags = {
+        "collection": collection,
+        "subspace": context.catalog.get(pins.subspace).manifest.id,
+        "pipeline_run": pins.pipeline_run,
+    }
     with context.tracker.start(
-        context.experiment.collection, f"evaluate λ={lambda_:g}", parent=pins.parent_run, tags=tags
+        collection, f"evaluate λ={lambda_:g}", parent=pins.parent_run, tags=tags
     ) as child:
         child.params({"lambda": lambda_})
         child.metrics({"lambda": lambda_})
         evaluated = evaluate(context, encoders=encoders, run=child)
-    parent.finish()
+    context.tracker.resume(collection, pins.parent_run).finish()
     return evaluated

@@ -12,7 +12,8 @@ from sdml.features import Table, build_feature_set, read_table, write_feature_se
 from sdml.steps.context import Context, read_subspace
 from sdml.steps.contract import new_subspace, publish_subspace, require_subspace, stored_subspace
 from sdml.steps.publishing import publish_once
-from sdml.steps.sources import local_source
+from sdml.steps.sources import local_source, scratch_folder
+from sdml.store.files import mapped_errors
 
 logger = logging.getLogger(__name__)
 
@@ -43,13 +44,14 @@ def prepare(
         DataError: a source is not what was promised.
         NotFoundError: ``new_modality``, and no subspace is stored.
         SubspaceError: no subspace can be made from the settings.
+        StoreFullError: there is no room in the store, or for temporary files.
     """
-    names = list(modalities or context.experiment.modalities)
+    names = list(dict.fromkeys(modalities or context.experiment.modalities))
     for name in names:
         context.modality(name)
     stored = require_subspace(context) if new_modality else stored_subspace(context)
-    with tempfile.TemporaryDirectory(prefix="sdml-sources-") as scratch:
-        tables = {name: _read(context, name, Path(scratch)) for name in names}
+    with scratch_folder(context.scratch) as scratch:
+        tables = {name: _read(context, name, scratch) for name in names}
         if stored is not None:
             subspace = read_subspace(context.catalog, stored)
         else:
@@ -57,7 +59,7 @@ def prepare(
             if context.experiment.subspace.classes is not None:
                 others = []
             subspace = new_subspace(
-                context, tables | {m: _read(context, m, Path(scratch)) for m in others}
+                context, tables | {m: _read(context, m, scratch) for m in others}
             )
         made = {}
         for name in names:
@@ -65,7 +67,8 @@ def prepare(
                 tables.pop(name), context.modality(name), subspace.classes, name=name
             )
             folder = Path(tempfile.mkdtemp(dir=scratch))
-            made[name] = write_feature_set(feature_set, folder)
+            with mapped_errors(folder):
+                made[name] = write_feature_set(feature_set, folder)
         version = publish_subspace(context, subspace) if stored is None else stored
         features = {}
         for name, objects in made.items():

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sdml.errors import DataError
+from sdml.features.files import existing_file, reading
 from sdml.retrieval import Protocol
 from sdml.retrieval import score as score_rows
 from sdml.retrieval.direction import represent
@@ -33,15 +34,15 @@ def score_files(
     Raises:
         DataError: a file is not such an array, or they do not fit together.
     """
-    query_QK, gallery_GK = _array(query), _array(gallery)
+    query_QK, gallery_GK = _array(query, "--query"), _array(gallery, "--gallery")
     if similarity == "cosine":
         query_QK = represent(query_QK, "cosine", what=str(query))
         gallery_GK = represent(gallery_GK, "cosine", what=str(gallery))
     scores = score_rows(
         query_QK,
         gallery_GK,
-        _array(query_labels),
-        _array(gallery_labels),
+        _array(query_labels, "--query-labels"),
+        _array(gallery_labels, "--gallery-labels"),
         Protocol(
             top_k=top_k, denominator=denominator, empty_query=empty_query, relevance=relevance
         ),
@@ -56,13 +57,14 @@ def score_files(
     }
 
 
-def _array(path: Path) -> npt.NDArray[Any]:
-    try:
+def _array(path: Path, where: str) -> npt.NDArray[Any]:
+    existing_file(path, where=where)
+    with reading(path, "an .npy array", where=where):
         array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise DataError(
-            f"{path}: an .npy file of numbers is needed, and this cannot be read as one: {error}"
-        ) from error
-    if not isinstance(array, np.ndarray):
-        raise DataError(f"{path}: an .npy file is needed, not an archive of several arrays")
-    return array
+        if isinstance(array, np.ndarray):
+            return array
+        array.close()
+    raise DataError(
+        f"{where}: {path}: an .npy file is needed, not an archive of several arrays: save one of "
+        "them by numpy.save"
+    )

@@ -10,9 +10,14 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from pydantic import ValidationError
+
+from sdml.errors import ExperimentError
 from sdml.experiment import TrainingSettings
+from sdml.experiment.explain import explain
 from sdml.features import load_split
 from sdml.steps.context import Context
+from sdml.steps.contract import stored_subspace
 from sdml.steps.publishing import publish_once
 from sdml.store import Version
 from sdml.tracking import Run
@@ -51,20 +56,22 @@ def train(
 
     Args:
         modality: a name in the experiment file.
-        features: URI of the feature set; the newest one by default.
+        features: URI of the feature set; by default the newest one for the subspace that the
+            experiment file asks for.
         lambda_: instead of the file's λ.
         parent_run: tracking run under which this one stands.
         pipeline_run: tag that joins all runs of one pipeline run.
         on_epoch: called after each epoch with its record and the number of epochs.
 
     Raises:
-        NotFoundError: the modality has not been prepared.
+        ExperimentError: the file has no such modality, or ``lambda_`` is not between 0 and 1.
+        NotFoundError: the modality has not been prepared for the file's subspace.
         TrainingError: the loss is no longer finite.
     """
     settings = settings_of(context, modality, lambda_)
     catalog = context.catalog
-    feature_version = catalog.get(features) if features else catalog.latest("features", modality)
-    subspace_version, subspace = context.subspace_of(feature_version.manifest)
+    feature_version = catalog.get(features) if features else _prepared(context, modality)
+    subspace_version, subspace = context.subspace_of(feature_version)
     training = load_split(lambda name: catalog.local(feature_version, name), "train")
     validation = load_split(lambda name: catalog.local(feature_version, name), "validation")
     data = TrainingData(
@@ -87,8 +94,15 @@ def train(
     with context.tracker.start(
         context.experiment.collection, name, parent=parent_run, tags=tags
     ) as run:
-        run.params({"modality": modality, **_flat(settings), "dimension": subspace.dimension})
+        run.params({**feature_version.manifest.settings, **_flat(settings)})
+        run.params({"modality": modality, "dimension": subspace.dimension})
         run.metrics({"lambda": settings.lambda_})
+        run.dataset(
+            f"{context.experiment.collection}/{modality}",
+            digest=feature_version.manifest.id,
+            source=feature_version.uri,
+            context="training",
+        )
 
         def record(epoch: EpochRecord) -> None:
             run.metrics(epoch_metrics(epoch), step=epoch.epoch)
@@ -127,13 +141,28 @@ def train(
 
 
 def settings_of(context: Context, modality: str, lambda_: float | None) -> TrainingSettings:
-    """A modality's training settings, with λ replaced when one is given."""
+    """A modality's training settings, with λ replaced when one is given.
+
+    Raises:
+        ExperimentError: there is no such modality, or λ is not between 0 and 1.
+    """
     context.modality(modality)
     settings = context.experiment.training_of(modality)
     if lambda_ is None:
         return settings
-    return TrainingSettings.model_validate(
-        {**settings.model_dump(by_alias=True), "lambda": lambda_}
+    replaced = {**settings.model_dump(by_alias=True), "lambda": lambda_}
+    try:
+        return TrainingSettings.model_validate(replaced)
+    except ValidationError as error:
+        raise ExperimentError(f"modality {modality}: {explain(error)}") from error
+
+
+def _prepared(context: Context, modality: str) -> Version:
+    """The newest feature set of a modality for the collection's current subspace."""
+    current = stored_subspace(context)
+    path = current.path if current else ""
+    return context.catalog.latest(
+        "features", modality, where=lambda manifest: manifest.made_from.get("subspace") == path
     )
 
 

@@ -1,0 +1,23 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kfp import dsl
+
+from components.gather.component import gather
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_keeps_every_record_in_order(count: int, artifact: Callable[..., Any]) -> None:
+    encoders = [artifact(dsl.Model) for _ in range(count)]
+    for number, encoder in enumerate(encoders):
+        Path(encoder.path).write_text(json.dumps({"encoder": f"uri-{number}", "weight": 0.1}))
+    gathered = artifact()
+    gather.python_func(encoders, gathered)
+    assert json.loads(Path(gathered.path).read_text()) == [
+        {"encoder": f"uri-{number}", "weight": 0.1} for number in range(count)
+    ]

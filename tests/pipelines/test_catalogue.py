@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from pipelines import NAMES
+from pipelines.catalogue import BUILDERS, arguments_for
+from sdml.errors import ExperimentError
+from sdml.experiment import parse_experiment, read_experiment
+from tests.pipelines.world import write_experiment
+
+
+def test_the_command_line_knows_every_pipeline() -> None:
+    assert tuple(BUILDERS) == NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_experiment_travels_as_one_line_of_ascii(name: str, tmp_path: Path) -> None:
+    odd = "a: b # \u2028 \x85 'λ\" {x}"
+    file = write_experiment(tmp_path, subspace={"dimension": 16, "classes": ["0", "1", "2", odd]})
+    experiment = read_experiment(file)
+    text = arguments_for(name, experiment, modalities=None)["experiment"]
+    assert text.isascii()
+    assert text.isprintable()
+    assert json.loads(text)["subspace"]["classes"][-1] == odd
+    assert parse_experiment(text) == experiment
+
+
+@pytest.mark.parametrize(
+    ("asked", "chosen"),
+    [
+        (None, ["image", "text"]),
+        (["text", "image"], ["text", "image"]),
+        (["text"] * 2 + ["image"], ["text", "image"]),
+    ],
+)
+def test_chooses_modalities_in_the_order_asked(
+    experiment_file: Path, asked: list[str] | None, chosen: list[str]
+) -> None:
+    arguments = arguments_for("train", read_experiment(experiment_file), modalities=asked)
+    assert arguments["modalities"] == chosen
+
+
+def test_the_sweep_has_every_case_once(tmp_path: Path) -> None:
+    experiment = read_experiment(write_experiment(tmp_path, sweep={"lambdas": [0, 0.5, 1]}))
+    arguments = arguments_for("sweep", experiment, modalities=None)
+    assert arguments["weights"] == [0.0, 0.5, 1.0]
+    assert arguments["cases"] == [
+        {"modality": m, "weight": w} for w in (0.0, 0.5, 1.0) for m in ("image", "text")
+    ]
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    ("modalities", "words"),
+    [
+        ([], "at least one"),
+        (["imag"], "'imag' is not in the experiment file, which has: image, text"),
+    ],
+)
+def test_refuses_modalities_that_cannot_be_run(
+    experiment_file: Path, name: str, modalities: list[str], words: str
+) -> None:
+    with pytest.raises(ExperimentError, match=words):
+        arguments_for(name, read_experiment(experiment_file), modalities=modalities)
+
+
+def test_only_a_new_modality_may_come_alone(experiment_file: Path) -> None:
+    experiment = read_experiment(experiment_file)
+    for name in ("train", "sweep"):
+        with pytest.raises(ExperimentError, match="at least two"):
+            arguments_for(name, experiment, modalities=["text"])
+    assert arguments_for("new-modality", experiment, modalities=["text"])["modalities"] == ["text"]
+
+
+def test_refuses_a_password_in_the_tracking_address(tmp_path: Path) -> None:
+    file = write_experiment(tmp_path, tracking="https://me:hunter2@mlflow.example")
+    with pytest.raises(ExperimentError, match="MLFLOW_TRACKING_PASSWORD") as refused:
+        arguments_for("train", read_experiment(file), modalities=None)
+    assert "hunter2" not in str(refused.value)

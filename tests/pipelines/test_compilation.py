@@ -1,0 +1,172 @@
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kfp import components as loader
+
+from components.image import IMAGE
+from pipelines import NAMES
+from pipelines.compilation import compile_pipeline
+from sdml.errors import ExperimentError, UserError
+from sdml.experiment import Experiment, parse_experiment, read_experiment
+from tests.pipelines.world import write_experiment
+
+ROOT = Path(__file__).parents[2]
+LOOPS = {
+    "train": {"each-modality": "modalities"},
+    "new-modality": {"each-modality": "modalities"},
+    "sweep": {"each-case": "cases", "each-weight": "weights"},
+}
+PARAMETERS = {
+    "train": {"experiment", "modalities"},
+    "new-modality": {"experiment", "modalities"},
+    "sweep": {"experiment", "modalities", "cases", "weights"},
+}
+
+
+@pytest.fixture
+def experiment(tmp_path_factory: pytest.TempPathFactory) -> Experiment:
+    # A line that YAML would read as more than a comment, if it left the header's comment.
+    classes = ["0", "1", "2", "x\nroot: {}\u2028components: 7"]
+    folder = tmp_path_factory.mktemp("world")
+    return read_experiment(write_experiment(folder, subspace={"classes": classes}))
+
+
+def compiled(name: str, experiment: Experiment, output: Path) -> Any:
+    """The pipeline as kfp's own loader reads the compiled file."""
+    compile_pipeline(name, experiment, modalities=None, output=output)
+    return loader.load_component_from_file(str(output)).pipeline_spec
+
+
+def tasks_of(spec: Any) -> dict[str, Any]:
+    """Every task of the pipeline and its loops, by component name."""
+    graphs = [spec.root.dag, *(c.dag for c in spec.components.values() if c.HasField("dag"))]
+    return {
+        task.component_ref.name: task
+        for graph in graphs
+        for task in graph.tasks.values()
+        if not task.WhichOneof("iterator")
+    }
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_has_the_tasks_loops_and_parameters(
+    name: str, experiment: Experiment, tmp_path: Path
+) -> None:
+    spec = compiled(name, experiment, tmp_path / "p.yaml")
+    assert spec.pipeline_info.name == f"sdml-{name}"
+    tasks = tasks_of(spec)
+    assert set(tasks) == {"comp-prepare", "comp-train", "comp-gather", "comp-evaluate"}
+    for component, task in tasks.items():
+        assert task.task_info.name == component.removeprefix("comp-").capitalize()
+        assert not task.caching_options.enable_cache
+    loops = [t for t in spec.root.dag.tasks.values() if t.WhichOneof("iterator")]
+    # Over pipeline parameters only: the local runner mixes up loops over task outputs.
+    assert {
+        loop.task_info.name: loop.inputs.parameters[
+            loop.parameter_iterator.items.input_parameter
+        ].component_input_parameter
+        for loop in loops
+    } == LOOPS[name]
+    assert all(not loop.iterator_policy.parallelism_limit for loop in loops)
+    assert set(spec.root.input_definitions.parameters) == PARAMETERS[name]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_experiment_comes_back_as_it_was(
+    name: str, experiment: Experiment, tmp_path: Path
+) -> None:
+    spec = compiled(name, experiment, tmp_path / "p.yaml")
+    default = spec.root.input_definitions.parameters["experiment"].default_value.string_value
+    assert parse_experiment(default) == experiment
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_task_runs_in_the_one_image(
+    name: str, experiment: Experiment, tmp_path: Path
+) -> None:
+    spec = compiled(name, experiment, tmp_path / "p.yaml")
+    containers = [e["container"] for e in spec.deployment_spec["executors"].values()]
+    assert len(containers) == 4
+    assert {container["image"] for container in containers} == {IMAGE}
+    for container in containers:
+        assert "pip install" not in " ".join([*container["command"], *container["args"]])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_holds_no_secret(
+    name: str, experiment: Experiment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "s3cr3t-of-the-store")
+    monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "s3cr3t-of-tracking")
+    output = tmp_path / "p.yaml"
+    compile_pipeline(name, experiment, modalities=None, output=output)
+    text = output.read_text()
+    assert "s3cr3t" not in text
+    assert not re.search(r"(?i)password|secret|token|access_key|://[^/\s]*:[^/\s]*@", text)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_same_input_gives_the_same_bytes(
+    name: str, experiment: Experiment, tmp_path: Path
+) -> None:
+    first, second = tmp_path / "1.yaml", tmp_path / "2.yaml"
+    compile_pipeline(name, experiment, modalities=None, output=first)
+    compile_pipeline(name, experiment, modalities=None, output=second)
+    assert first.read_bytes() == second.read_bytes()
+
+
+def compile_elsewhere(experiment: Path, output: Path, **environment: str) -> None:
+    """Compile the train pipeline in a process of its own."""
+    files = ["--experiment", str(experiment), "--output", str(output)]
+    subprocess.run(
+        [sys.executable, "-m", "pipelines", "compile", "train", *files],
+        env={**os.environ, **environment},
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+    )
+
+
+def test_another_process_gives_the_same_bytes(experiment_file: Path, tmp_path: Path) -> None:
+    for seed in ("1", "2"):
+        compile_elsewhere(experiment_file, tmp_path / f"{seed}.yaml", PYTHONHASHSEED=seed)
+    assert (tmp_path / "1.yaml").read_bytes() == (tmp_path / "2.yaml").read_bytes()
+
+
+def test_the_image_is_named_at_compile_time(experiment_file: Path, tmp_path: Path) -> None:
+    image = "registry.example/sdml:1.2.3-gpu"
+    compile_elsewhere(experiment_file, tmp_path / "p.yaml", SDML_IMAGE=image)
+    spec: Any = loader.load_component_from_file(str(tmp_path / "p.yaml")).pipeline_spec
+    images = {e["container"]["image"] for e in spec.deployment_spec["executors"].values()}
+    assert images == {image}
+
+
+def test_refuses_a_folder_that_is_not_there(experiment: Experiment, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="--output must lie in a folder that exists"):
+        compile_pipeline("train", experiment, modalities=None, output=tmp_path / "no" / "p.yaml")
+    assert not (tmp_path / "no").exists()
+
+
+def test_refuses_a_folder_as_the_file(experiment: Experiment, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="must be a file"):
+        compile_pipeline("train", experiment, modalities=None, output=tmp_path)
+
+
+def test_replaces_whole_or_not_at_all(experiment: Experiment, tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    folder.mkdir()
+    output = folder / "any name"
+    output.write_text("older")
+    with pytest.raises(ExperimentError):
+        compile_pipeline("train", experiment, modalities=["none"], output=output)
+    assert output.read_text() == "older"
+    compile_pipeline("train", experiment, modalities=None, output=output)
+    assert output.read_text().startswith("# PIPELINE DEFINITION")
+    assert list(folder.iterdir()) == [output]

@@ -1,0 +1,63 @@
+"""The sweep pipeline, run for real: every λ × modality, and nothing mixed up."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sdml.steps.context import Context
+from sdml.steps.prepare import prepare
+from sdml.steps.train import train
+from tests.pipelines.world import FinishedRun, write_experiment
+
+pytestmark = pytest.mark.slow
+
+LAMBDAS = (0.9, 0.1)
+
+
+@pytest.fixture(scope="module")
+def swept(tmp_path_factory: pytest.TempPathFactory) -> FinishedRun:
+    folder = tmp_path_factory.mktemp("sweep") / "world"
+    return FinishedRun(
+        "sweep",
+        write_experiment(
+            folder,
+            subspace={"dimension": 16, "seed": 3},
+            sweep={"lambdas": list(LAMBDAS)},
+        ),
+    )
+
+
+@pytest.fixture(scope="module")
+def encoders(swept: FinishedRun) -> dict[tuple[str, float], str]:
+    """URI of the encoder of each modality and λ, as their manifests say."""
+    found = {}
+    for modality in ("image", "text"):
+        for version in swept.context.catalog.versions("encoder", modality):
+            weight = version.manifest.settings["lambda"]
+            assert isinstance(weight, float)
+            found[modality, weight] = version.uri
+    return found
+
+
+def test_trains_every_case_with_its_own_values(
+    swept: FinishedRun, encoders: dict[tuple[str, float], str], tmp_path: Path
+) -> None:
+    assert set(encoders) == {(m, w) for m in ("image", "text") for w in LAMBDAS}
+    direct = Context.open(swept.experiment.model_copy(update={"store": str(tmp_path / "direct")}))
+    prepare(direct)
+    made = {}
+    for (modality, weight), uri in encoders.items():
+        encoder = direct.catalog.get(train(direct, modality, lambda_=weight).encoder)
+        stored = {record.name: record.sha256 for record in encoder.manifest.objects}
+        made[modality, weight] = stored["encoder.safetensors"]
+        assert swept.weights(uri) == made[modality, weight]
+    assert len(set(made.values())) == 4
+
+
+def test_evaluates_each_weight_with_its_own_encoders(
+    swept: FinishedRun, encoders: dict[tuple[str, float], str]
+) -> None:
+    used = [made_from for made_from, _ in swept.reports()]
+    assert used == [{m: encoders[m, weight] for m in ("image", "text")} for weight in LAMBDAS]
