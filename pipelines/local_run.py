@@ -22,6 +22,7 @@ from typing import Any
 
 from pipelines.catalogue import arguments_for
 from pipelines.task_log import TaskLog
+from sdml import environment
 from sdml.errors import SDMLError
 from sdml.experiment import Experiment
 
@@ -57,6 +58,7 @@ def run_locally(
         PipelineError: a task failed; the message is the task's own line.
     """
     arguments = arguments_for(name, experiment, modalities=modalities)
+    environment.set_defaults()  # inherited by the tasks
     log = TaskLog(say)
     with tempfile.TemporaryDirectory(prefix="sdml-pipeline-") as folder:
         with _worker(name, arguments, Path(folder)) as worker:

@@ -39,7 +39,8 @@ ALLOWED: dict[str, set[str]] = {
         "sdml.tracking",
         "sdml.training",
     },
-    "sdml.cli": FOUNDATION | {"sdml", "sdml.environment", "sdml.steps", "sdml.tracking", "sdml.training"},
+    "sdml.cli": FOUNDATION
+    | {"sdml", "sdml.environment", "sdml.steps", "sdml.tracking", "sdml.training"},
     "components": {"sdml.steps"},
     "pipelines": FOUNDATION | {"components", "sdml.environment"},
 }

@@ -27,8 +27,7 @@ from sdml.steps.evaluate import newest_report
 from sdml.steps.search import search
 
 HERE = Path(__file__).parent
-# Bound to the real output: the local runner of pipelines takes sys.stdout for itself.
-console = Console(file=sys.stdout, soft_wrap=True, highlight=False)
+console = Console(soft_wrap=True, highlight=False)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -11,7 +11,7 @@ import json
 import logging
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from sdml.steps.encoders import newest_encoders
 from sdml.steps.evaluate import Evaluated, evaluate
 from sdml.steps.prepare import prepare
 from sdml.steps.train import Trained, train
+from sdml.tracking import RunStatus
 
 logger = logging.getLogger(__name__)
 
@@ -142,14 +143,16 @@ def train_pinned(
     context: Context, pins: Pins, modality: str, *, lambda_: float | None
 ) -> TrainedRecord:
     """Train one modality on its pinned feature set."""
-    trained: Trained = train(
-        context,
-        modality,
-        features=pins.features[modality],
-        lambda_=lambda_,
-        parent_run=pins.parent_run,
-        pipeline_run=pins.pipeline_run,
-    )
+    logger.info("training %s%s", modality, "" if lambda_ is None else f" with λ = {lambda_:g}")
+    with _parent_learns_of_failure(context, pins):
+        trained: Trained = train(
+            context,
+            modality,
+            features=pins.features[modality],
+            lambda_=lambda_,
+            parent_run=pins.parent_run,
+            pipeline_run=pins.pipeline_run,
+        )
     weight = context.experiment.training_of(modality).lambda_ if lambda_ is None else lambda_
     return TrainedRecord(
         encoder=trained.encoder,
@@ -176,7 +179,13 @@ def evaluate_pinned(
     so each of them ends it.
     """
     chosen = [r.encoder for r in records if lambda_ is None or r.weight == lambda_]
-    encoders = [*chosen, *pins.encoders.values()]
+    with _parent_learns_of_failure(context, pins):
+        return _evaluate(context, pins, [*chosen, *pins.encoders.values()], lambda_)
+
+
+def _evaluate(
+    context: Context, pins: Pins, encoders: Sequence[str], lambda_: float | None
+) -> Evaluated:
     collection = context.experiment.collection
     if lambda_ is None:
         with context.tracker.resume(collection, pins.parent_run) as parent:
@@ -194,3 +203,15 @@ def evaluate_pinned(
         evaluated = evaluate(context, encoders=encoders, run=child)
     context.tracker.resume(collection, pins.parent_run).finish()
     return evaluated
+
+
+@contextmanager
+def _parent_learns_of_failure(context: Context, pins: Pins) -> Iterator[None]:
+    """End the tracking parent as failed or killed when a task of its pipeline run ends so."""
+    try:
+        yield
+    except BaseException as error:
+        status: RunStatus = "failed" if isinstance(error, Exception) else "killed"
+        with suppress(SDMLError):  # the task's own error is the one to tell
+            context.tracker.resume(context.experiment.collection, pins.parent_run).finish(status)
+        raise

@@ -52,16 +52,12 @@ def scaffold(files: Sequence[str], *, collection: str, output: Path) -> Scaffold
         name, source = _named(entry)
         if name in sources:
             raise DataError(f"{entry}: modality {name!r} is there twice: name one: other={source}")
+        if "${" in _relative(source, output):
+            raise DataError(f"{source}: ${{…}} in a path would be a variable: rename the file")
         sources[name] = source
     sections = [_section(name, source, output) for name, source in sources.items()]
     text = _HEAD.format(collection=_scalar(collection)) + "".join(sections)
-    experiment = parse_experiment(text, where=str(output), folder=output.parent)
-    for name, source in sources.items():
-        if not Path(experiment.modalities[name].source).samefile(source):
-            raise DataError(
-                f"{source}: an experiment file cannot hold this path as it is (${{…}} in it "
-                "would be a variable): rename the file"
-            )
+    parse_experiment(text, where=str(output), folder=output.parent)
     with mapped_errors(output):
         write_file(output, text.encode())
     return Scaffolded(output=output, modalities=list(sources))
