@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import sys
@@ -13,9 +14,16 @@ from typing import Any
 from rich.console import Console as RichConsole
 from rich.table import Table as RichTable
 
+from sdml.errors import SDMLError
+
 _PLAIN_EVERY_SECONDS = 5.0
+_WIDE = 100_000
 
 Advance = Callable[[int, int, str], None]
+
+
+class OutputError(SDMLError):
+    """Standard output takes no more."""
 
 
 class Console:
@@ -29,8 +37,10 @@ class Console:
     def __init__(self, *, json: bool = False, quiet: bool = False) -> None:
         self._json = json
         self._quiet = quiet
-        self._out = RichConsole(soft_wrap=True, highlight=False)
-        self._err = RichConsole(stderr=True, soft_wrap=True, highlight=False)
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            # A file name may hold bytes, and a terminal lack letters, that cannot be written.
+            sys.stdout.reconfigure(errors="backslashreplace")
+        self._out, self._err = _plain_console(stderr=False), _plain_console(stderr=True)
         handler = logging.StreamHandler(sys.stderr)
         handler.setFormatter(_Plain())
         logger = logging.getLogger("sdml")
@@ -44,13 +54,26 @@ class Console:
         sys.stderr.write(f"sdml: error: {line}\n")
 
     def result(self, data: dict[str, Any], text: Sequence[str | RichTable]) -> None:
-        """Say the result: ``data`` for machines, ``text`` for people."""
-        if self._json:
-            sys.stdout.write(json.dumps(data, ensure_ascii=False) + "\n")
+        """Say the result: ``data`` for machines, in ASCII; ``text`` for people.
+
+        Raises:
+            OutputError: standard output takes no more, as on a full disk.
+            BrokenPipeError: whoever read it has left.
+        """
+        try:
+            if self._json:
+                sys.stdout.write(json.dumps(data) + "\n")
+            else:
+                for part in text:
+                    self._out.print(part)
             sys.stdout.flush()
-            return
-        for part in text:
-            self._out.print(part, markup=False)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise OutputError(
+                f"standard output must take the result, but cannot ({error.strerror}): "
+                "make room, or send it elsewhere"
+            ) from error
 
     @contextmanager
     def progress(self, what: str) -> Iterator[Advance]:
@@ -83,6 +106,22 @@ class Console:
             yield lambda done, total, note: progress.update(
                 task, completed=done, total=total, note=note
             )
+
+
+def _plain_console(*, stderr: bool) -> RichConsole:
+    """Shows names as they are: ``[b]`` and ``:x:`` in them mean nothing.
+
+    Only a terminal has a width to fit into; a file or a pipe gets tables without cuts.
+    """
+    to_terminal = (sys.stderr if stderr else sys.stdout).isatty()
+    return RichConsole(
+        stderr=stderr,
+        width=None if to_terminal else _WIDE,
+        soft_wrap=True,
+        highlight=False,
+        markup=False,
+        emoji=False,
+    )
 
 
 def _plain_lines(what: str) -> Advance:

@@ -31,7 +31,9 @@ def _run(arguments: argparse.Namespace, console: Console) -> None:
     from sdml.steps.inventory import inventory
 
     listed = inventory(open_experiment(arguments), verify=arguments.verify)
-    table = Table("kind", "modality", "id", "created", "MiB", "made from")
+    table = Table("kind", "modality")
+    for name in ("id", "created", "MiB", "made from"):
+        table.add_column(name, overflow="fold")
     for item in listed.items:
         size = sum(record["bytes"] for record in item["objects"])
         table.add_row(

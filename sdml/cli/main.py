@@ -23,7 +23,8 @@ from sdml.cli import (
     search,
     train,
 )
-from sdml.cli.console import Console
+from sdml.cli.console import Console, OutputError
+from sdml.cli.options import Parser
 from sdml.errors import SDMLError
 
 _COMMANDS = (init, prepare, train, evaluate, inventory, embed, search, score, resend)
@@ -32,7 +33,7 @@ _INTERRUPTED = 130
 
 def parser() -> argparse.ArgumentParser:
     """The whole command line, without importing what the commands need."""
-    root = argparse.ArgumentParser(
+    root = Parser(
         prog="sdml",
         description="Cross-modal retrieval with independently trained modalities.",
         epilog="Every command: sdml COMMAND --help. Exit codes: 0 done, 1 failed, 2 your input.",
@@ -51,14 +52,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     console = Console(json=arguments.json, quiet=arguments.quiet)
     try:
         arguments.run(arguments, console)
-    except SDMLError as error:
-        console.error(error)
-        return error.exit_code
     except KeyboardInterrupt:
         console.error("interrupted")
         return _INTERRUPTED
+    except OutputError as error:
+        _drop_output()
+        console.error(error)
+        return error.exit_code
+    except SDMLError as error:
+        console.error(error)
+        return error.exit_code
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         return 1
     except MemoryError as error:
         console.error(f"not enough memory: {error}")
@@ -68,3 +73,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         console.error("this is a defect in sdml: please report it with the lines above")
         return 1
     return 0
+
+
+def _drop_output() -> None:
+    """What is still buffered cannot be written, and must not be tried again at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from sdml.cli.console import Console
 
@@ -14,6 +14,18 @@ if TYPE_CHECKING:
 
 Commands = Any  # argparse keeps the type of its sub-parsers private
 Run = Callable[[argparse.Namespace, Console], None]
+
+
+class Parser(argparse.ArgumentParser):
+    """Takes options only by their full names, and says what is wrong in one line."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(allow_abbrev=False, **settings)
+
+    def error(self, message: str) -> NoReturn:
+        """Exit with code 2."""
+        line = " ".join(message.split())
+        self.exit(2, f"sdml: error: {line}: see '{self.prog} --help'\n")
 
 
 def command(

@@ -16,13 +16,17 @@ def add_to(commands: Commands) -> None:
         "resend",
         _run,
         summary="send metrics that were kept on disk while the tracking server was down",
-        examples="sdml resend .sdml/unsent/3f2a.jsonl",
+        examples="""
+sdml resend .sdml/unsent/3f2a.jsonl
+sdml resend ~/.local/state/sdml/unsent""",
     )
-    parser.add_argument("file", type=Path, metavar="FILE.jsonl", help="named by the warning")
+    parser.add_argument(
+        "path", type=Path, metavar="PATH", help="the file that the warning named, or its folder"
+    )
 
 
 def _run(arguments: argparse.Namespace, console: Console) -> None:
     from sdml.tracking.resend import resend
 
-    sent = resend(arguments.file)
+    sent = resend(arguments.path)
     console.result({"sent": sent}, [f"sent {sent} events"])

@@ -48,7 +48,9 @@ def _run(arguments: argparse.Namespace, console: Console) -> None:
     )
     text: list[str | Table] = []
     for query in found.queries:
-        table = Table("rank", "score", "class", "item", title=f"row {query.row}")
+        table = Table("rank", "score", title=f"row {query.row}")
+        for name in ("class", "item"):
+            table.add_column(name, overflow="fold")
         for hit in query.hits:
             mark = " ✓" if arguments.class_name in hit.classes else ""
             name = ", ".join(hit.classes) or "unlabelled"

@@ -32,8 +32,14 @@ def read_experiment(path: Path, environment: Mapping[str, str] = os.environ) -> 
     """
     try:
         text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ExperimentError(f"{path}: cannot be read as an experiment file: {error}") from error
+    except OSError as error:
+        raise ExperimentError(
+            f"{path}: cannot be read as an experiment file: {error.strerror}: correct the path"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise ExperimentError(
+            f"{path}: cannot be read as an experiment file: {error}: write YAML in UTF-8"
+        ) from error
     return parse_experiment(text, where=str(path), folder=path.parent, environment=environment)
 
 
@@ -57,7 +63,7 @@ def parse_experiment(
     if not isinstance(data, dict):
         raise ExperimentError(
             f"{where}: an experiment file is a mapping with 'collection' and 'modalities', "
-            f"not {type(data).__name__}"
+            f"not {'nothing' if data is None else type(data).__name__}"
         )
     try:
         filled = _fill(data, environment, ())

@@ -64,7 +64,10 @@ def training_classes(table: Table, *, where: str) -> list[str]:
     labels = table.labels if table.split_N is None else table.labels[table.split_N == TRAIN]
     names = class_names(labels) if labels.ndim == 1 or labels.any() else []
     if not names:
-        raise DataError(f"{where}: at least one training sample must have a label, none has")
+        raise DataError(
+            f"{where}: at least one training sample must have a label, none has: "
+            "correct the labels or the split"
+        )
     return names
 
 
@@ -85,7 +88,10 @@ def build_feature_set(
     """
     where = f"modality {name}: {settings.source}"
     encoded = encode(table.labels, classes, where=where)
-    split_N = assign_splits(table.split_N, encoded, len(classes), settings.split)
+    try:
+        split_N = assign_splits(table.split_N, encoded, len(classes), settings.split)
+    except DataError as error:
+        raise DataError(f"{where}: {error}") from error
     _check_splits(split_N, encoded, where)
     _check_classes(encoded[split_N == TRAIN], classes, settings, where)
     rows = {split: np.flatnonzero(split_N == number) for number, split in enumerate(SPLITS)}
@@ -118,7 +124,8 @@ def _check_splits(split_N: SplitArray, encoded: AnyArray, where: str) -> None:
         if number != TRAIN and len(bare):
             raise DataError(
                 f"{where}: only train may hold unlabelled samples, but {len(bare)} of split "
-                f"{split} have no label, the first at row {bare[0]} (counted from 0)"
+                f"{split} have no label, the first at row {bare[0]} (counted from 0): "
+                "label them, or give them to train"
             )
     unused = int((split_N == UNUSED).sum())
     if unused:

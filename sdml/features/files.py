@@ -43,6 +43,9 @@ def reading(path: Path, kind: str, *, where: str) -> Iterator[None]:
         raise
     except Exception as error:
         reason = " ".join(str(error).split()) or type(error).__name__
-        if any(word in reason for word in ("allow_pickle", "pickled data", "Python objects")):
-            reason = "it holds Python objects, which are never loaded: save plain arrays"
-        raise DataError(f"{where}: {path}: cannot be read as {kind}: {reason}") from error
+        mend = "write it again, or name another file"
+        if "pickled" in reason:  # numpy's guess when it does not know the first bytes
+            reason = "its first bytes are those of something else"
+        elif "allow_pickle" in reason or "Python objects" in reason:
+            reason, mend = "it holds Python objects, which are never loaded", "save plain arrays"
+        raise DataError(f"{where}: {path}: cannot be read as {kind}: {reason}: {mend}") from error

@@ -73,8 +73,30 @@ def _writers(feature_set: FeatureSet) -> Iterator[tuple[str, Callable[[BinaryIO]
     )
 
 
+def write_npy(file: BinaryIO, array: AnyArray) -> None:
+    """Write an .npy array; unlike ``numpy.save``, it never cuts the array short silently.
+
+    Raises:
+        OSError: the file takes no more.
+    """
+    np.save(_Plain(file), np.ascontiguousarray(array), allow_pickle=False)
+
+
+class _Plain:
+    """Hides that it is a file of the system: numpy writes to those through a buffer of C, and
+    does not notice when the end of it finds the disk full.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+
+    def write(self, data: bytes) -> int:
+        """Write all of it."""
+        return self._file.write(data)
+
+
 def _npy_writer(array: AnyArray) -> Callable[[BinaryIO], object]:
-    return lambda file: np.save(file, np.ascontiguousarray(array), allow_pickle=False)
+    return lambda file: write_npy(file, array)
 
 
 def _bytes_writer(data: bytes) -> Callable[[BinaryIO], object]:

@@ -32,7 +32,7 @@ def as_float32(features: AnyArray, *, where: str) -> FloatArray:
     if features.ndim != 2 or 0 in features.shape:
         raise DataError(
             f"{where}: features must be 2-D (samples, features), at least one of each, "
-            f"not of shape {features.shape}"
+            f"not of shape {features.shape}: save one row for each sample"
         )
     if features.dtype.kind not in "fiub":
         raise DataError(

@@ -27,6 +27,8 @@ from sdml.tracking import RunStatus
 
 logger = logging.getLogger(__name__)
 
+_SWEEP = "sweep"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Pins:
@@ -129,6 +131,12 @@ def begin(
             "modalities": ", ".join(modalities),
         },
     )
+    training = context.experiment.training
+    settings = {"method": training.method, "epochs": training.epochs, "seed": training.seed}
+    if pipeline != _SWEEP:  # there each λ has a child of its own
+        settings["lambda"] = training.lambda_
+        parent.metrics({"lambda": training.lambda_})
+    parent.params(settings)
     parent.leave()
     return Pins(
         subspace=made.subspace,

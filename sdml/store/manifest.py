@@ -75,7 +75,8 @@ class Manifest:
             fields = json.loads(data.decode("utf-8"), parse_constant=_no_constant)
         except (ValueError, RecursionError) as error:
             raise IntegrityError(
-                f"{where}: not a readable manifest, it may be cut short: {_line(error)}"
+                f"{where}: not a readable manifest, it may be cut short: {_line(error)}: "
+                "restore it from a backup"
             ) from error
         try:
             return cls(**_checked(fields))

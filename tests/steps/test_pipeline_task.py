@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sdml.errors import NotFoundError, UserError
+from sdml.errors import DataError, NotFoundError, UserError
 from sdml.steps.context import Context
 from sdml.steps.encoders import newest_encoder
 from sdml.steps.pipeline_task import (
@@ -179,7 +179,17 @@ def test_a_failed_evaluation_ends_the_parent_as_failed(make: MakeContext) -> Non
     assert tracker_of(context).runs[0].status == "failed"
 
 
-def test_a_failed_evaluation_of_one_weight_fails_its_child_and_the_parent(make: MakeContext) -> None:
+def test_a_failed_training_ends_the_parent_as_failed(make: MakeContext) -> None:
+    context = make(training={"batch_size": 37})
+    pins = start(context, "image", "text")
+    with pytest.raises(DataError, match="batch_size"):
+        train_pinned(context, pins, "image", lambda_=None)
+    assert [run.status for run in tracker_of(context).runs] == ["failed", "failed"]
+
+
+def test_a_failed_evaluation_of_one_weight_fails_its_child_and_the_parent(
+    make: MakeContext,
+) -> None:
     context = make()
     pins = start(context, "image", "text")
     record = train_pinned(context, pins, "image", lambda_=0.5)

@@ -12,7 +12,10 @@ from hypothesis import strategies as st
 from sdml.store.clock import StrictClock, utc_now
 
 TIMES = st.datetimes(
-    min_value=datetime(1970, 1, 1), max_value=datetime(2100, 1, 1), timezones=st.timezones()
+    min_value=datetime(1970, 1, 1),
+    max_value=datetime(2100, 1, 1),
+    timezones=st.timezones(),
+    allow_imaginary=False,
 )
 
 

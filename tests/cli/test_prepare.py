@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.cli.conftest import Run
+from tests.steps import tiny
+
+
+def test_json_names_the_subspace_and_every_feature_set(run: Run, collection: Path) -> None:
+    made = run("prepare", collection, "--json")
+    assert made.code == 0
+    assert made.json.keys() == {"subspace", "features"}
+    store = collection.parent / "store" / "tiny"
+    (subspace,) = (store / "subspaces").iterdir()
+    assert made.json["subspace"] == str(subspace)
+    assert made.json["features"] == {
+        modality: str(next((store / "features" / modality).iterdir()))
+        for modality in ("image", "text")
+    }
+
+
+def test_text_has_a_line_for_each_and_progress_is_on_standard_error(
+    run: Run, collection: Path
+) -> None:
+    made = run("prepare", collection)
+    assert [line.split()[0] for line in made.out.splitlines()] == ["subspace", "image", "text"]
+    assert [line.split(":")[1] for line in made.err.splitlines()] == [
+        " prepared image",
+        " prepared text",
+    ]
+
+
+def test_only_the_named_modalities(run: Run, collection: Path) -> None:
+    one = run("prepare", collection, "--modality", "text", "--json")
+    assert one.json["features"].keys() == {"text"}
+    both = run(
+        "prepare", collection, "--modality", "text", "--modality", "image", "--quiet", "--json"
+    )
+    assert both.json["features"].keys() == {"text", "image"}
+    assert both.json["features"]["text"] == one.json["features"]["text"]
+    assert both.err == ""
+
+
+def test_again_changes_nothing(run: Run, collection: Path) -> None:
+    first = run("prepare", collection, "--json")
+    before = tiny.checksums(collection.parent / "store")
+    assert run("prepare", collection, "--json").json == first.json
+    assert tiny.checksums(collection.parent / "store") == before
+
+
+def test_it_is_not_tracked(run: Run, tmp_path: Path) -> None:
+    tiny.write_sources(tmp_path, "image")
+    file = tiny.write_experiment(tmp_path, "image", tracking="sqlite:///mlflow.db")
+    assert run("prepare", file).code == 0
+    assert not (tmp_path / "mlflow.db").exists()
