@@ -9,12 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from sdml import environment
 from sdml.store import Store, open_store
 from tests.servers.swift import SwiftServer, swift_server
 
 environment.set_defaults()  # before any test imports torch, as the command does
+
+settings.register_profile("patient", deadline=None)  # a busy machine is no failure
+settings.load_profile("patient")
 
 collect_ignore = ["servers"]  # a program and its starter, with no doctests
 

@@ -76,7 +76,7 @@ def parse_experiment(
     try:
         return _absolute(Experiment.model_validate(filled), folder.resolve())
     except ValidationError as error:
-        raise ExperimentError(f"{where}: {explain(error)}") from error
+        raise ExperimentError(f"{where}: {explain(error, Experiment)}") from error
 
 
 def dump_experiment(experiment: Experiment) -> str:

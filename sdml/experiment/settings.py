@@ -11,7 +11,6 @@ import re
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
-    BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
@@ -20,7 +19,7 @@ from pydantic import (
     model_validator,
 )
 
-from sdml.experiment.explain import explain
+from sdml.experiment.explain import HasKeys, explain
 
 SplitName = Literal["train", "validation", "test"]
 SPLITS: tuple[SplitName, ...] = ("train", "validation", "test")
@@ -44,7 +43,7 @@ Whole = Annotated[int, Field(strict=True)]
 Transform = Literal["l2", "standardize"]
 
 
-class Settings(BaseModel):
+class Settings(HasKeys):
     """Base of all sections: keyword-only, frozen, no unknown keys."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
@@ -166,7 +165,7 @@ class ExtractorSettings(Settings):
     """Which extractor turns raw items into vectors, and its options."""
 
     name: str
-    options: dict[str, bool | int | float | str] = {}
+    options: dict[str, bool | int | float | str] = Field(default_factory=dict)
 
 
 class ResourceSettings(Settings):
@@ -199,14 +198,20 @@ class ModalitySettings(Settings):
     extractor: ExtractorSettings | None = None
     missing_class: Literal["refuse", "warn"] = "refuse"
     resources: ResourceSettings = ResourceSettings()
-    training: dict[str, Any] = {}
+    training: dict[str, Any] = Field(default_factory=dict)
+
+    @classmethod
+    def keys_allowed(cls) -> list[str]:
+        """Its own keys, and those of training that it may override."""
+        own = [name for name in super().keys_allowed() if name != "training"]
+        return own + TrainingSettings.keys_allowed()
 
     @model_validator(mode="before")
     @classmethod
     def _gather_overrides(cls, data: Any) -> Any:
         if not isinstance(data, dict):
             return data
-        names = {field.alias or name for name, field in TrainingSettings.model_fields.items()}
+        names = TrainingSettings.keys_allowed()
         here = {key: value for key, value in data.items() if key in names}
         if not here:
             return data
@@ -269,7 +274,7 @@ class Experiment(Settings):
             try:
                 self.training_of(name)
             except ValidationError as error:
-                raise ValueError(explain(error, ("modalities", name))) from error
+                raise ValueError(explain(error, TrainingSettings, ("modalities", name))) from error
         return self
 
     def training_of(self, modality: str) -> TrainingSettings:

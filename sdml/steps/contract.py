@@ -136,5 +136,5 @@ def stored_settings(version: Version) -> SubspaceSettings:
     except ValidationError as error:
         raise IntegrityError(
             f"{version.uri}/manifest.json: settings must say how the subspace was made: "
-            f"{explain(error)}: restore the version from a backup"
+            f"{explain(error, SubspaceSettings)}: restore the version from a backup"
         ) from error

@@ -154,7 +154,7 @@ def settings_of(context: Context, modality: str, lambda_: float | None) -> Train
     try:
         return TrainingSettings.model_validate(replaced)
     except ValidationError as error:
-        raise ExperimentError(f"modality {modality}: {explain(error)}") from error
+        raise ExperimentError(f"modality {modality}: {explain(error, TrainingSettings)}") from error
 
 
 def _prepared(context: Context, modality: str) -> Version:

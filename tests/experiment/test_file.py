@@ -88,10 +88,22 @@ REFUSED = {
     "no modalities": ("collection: a", "modalities: required"),
     "empty modalities": ("collection: a\nmodalities: {}", "at least one modality"),
     "no source": ("collection: a\nmodalities: {a: {}}", "modalities.a.source: required"),
-    "unknown key": (MINIMAL + "colour: red", "colour: unknown key"),
+    "unknown key": (
+        MINIMAL + "colour: red",
+        "colour: unknown key; allowed here: collection, store, tracking,",
+    ),
     "unknown nested key": (
         "collection: a\nmodalities: {a: {source: x, epoch: 3}}",
-        "modalities.a.epoch: unknown key",
+        "modalities.a.epoch: unknown key; allowed here: source, keys, labels, split, transform, "
+        "extractor, missing_class, resources, method, lambda, epochs,",
+    ),
+    "unknown key of keys": (
+        "collection: a\nmodalities: {a: {source: x, keys: {feature: X}}}",
+        "modalities.a.keys.feature: unknown key; allowed here: features, labels, split",
+    ),
+    "unknown key of training": (
+        MINIMAL + "training: {rate: 1}",
+        "training.rate: unknown key; allowed here: method, lambda, epochs, batch_size,",
     ),
     "repeated key": (MINIMAL + "  image: {source: other.npz}", "stands twice"),
     "unset variable": (MINIMAL + "store: ${NOWHERE}", "NOWHERE is not set"),

@@ -44,7 +44,7 @@ def make_extractor(settings: ExtractorSettings, *, where: str = "extractor") -> 
     try:
         extractor = kind.model_validate(settings.options)
     except ValidationError as error:
-        raise DataError(f"{where}: extractor {settings.name}: {explain(error)}") from error
+        raise DataError(f"{where}: extractor {settings.name}: {explain(error, kind)}") from error
     for package in kind.packages:
         try:
             importlib.import_module(package)
