@@ -24,6 +24,7 @@ from sdml.steps.evaluate import Evaluated, evaluate
 from sdml.steps.prepare import prepare
 from sdml.steps.train import Trained, train
 from sdml.tracking import RunStatus
+from sdml.training import EpochRecord
 
 logger = logging.getLogger(__name__)
 
@@ -160,6 +161,7 @@ def train_pinned(
             lambda_=lambda_,
             parent_run=pins.parent_run,
             pipeline_run=pins.pipeline_run,
+            on_epoch=_log_progress,
         )
     weight = context.experiment.training_of(modality).lambda_ if lambda_ is None else lambda_
     return TrainedRecord(
@@ -223,3 +225,16 @@ def _parent_learns_of_failure(context: Context, pins: Pins) -> Iterator[None]:
         with suppress(SDMLError):  # the task's own error is the one to tell
             context.tracker.resume(context.experiment.collection, pins.parent_run).finish(status)
         raise
+
+
+def _log_progress(record: EpochRecord, epochs: int) -> None:
+    """A line at each fifth of the epochs, for those who follow the pod's log."""
+    if record.epoch % max(1, epochs // 5) == 0:
+        logger.info(
+            "epoch %d of %d: loss %.4f, validation %.4f, %.0f samples/s",
+            record.epoch,
+            epochs,
+            record.train_loss,
+            record.validation_supervised,
+            record.samples_per_second,
+        )

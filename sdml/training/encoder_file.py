@@ -72,7 +72,7 @@ class LoadedEncoder:
 
         Args:
             features_ND: float32; may be memory-mapped.
-            batch: rows at a time, which bounds memory and does not change the codes.
+            batch: rows at a time, which bounds memory; the codes differ by rounding (1e-6) at most.
 
         Raises:
             DataError: the width is not the encoder's, or a feature is not finite.
