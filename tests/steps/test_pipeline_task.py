@@ -31,12 +31,14 @@ def tracker_of(context: Context) -> MemoryTracker:
     return context.tracker
 
 
-def start(context: Context, *modalities: str, new_modality: bool = False) -> Pins:
+def start(
+    context: Context, *modalities: str, new_modality: bool = False, pipeline: str = "train"
+) -> Pins:
     return begin(
         context,
         modalities=modalities,
         new_modality=new_modality,
-        pipeline="new-modality" if new_modality else "train",
+        pipeline=pipeline,
         pipeline_run="p1",
     )
 
@@ -89,7 +91,11 @@ def test_a_pipeline_run_is_one_parent_with_children_one_level_deep(make: MakeCon
     assert {run.logged_tags["subspace"] for run in tracker.runs} == {
         pins.subspace.rpartition("/")[2]
     }
-    assert {m.name: m.value for m in parent.logged_metrics} == evaluated.metrics()
+    assert {m.name: m.value for m in parent.logged_metrics} == {
+        "lambda": 0.5,
+        **evaluated.metrics(),
+    }
+    assert parent.logged_params["lambda"] == "0.5"
     assert "report/report.html" in parent.artifacts
     assert parent.logged_tags["report"] == evaluated.report
     assert [(r.modality, r.weight, r.epochs) for r in records] == [
@@ -143,7 +149,7 @@ def test_a_new_modality_replaces_its_own_older_encoder(finished: Path) -> None:
 
 def test_a_sweep_has_a_child_for_each_training_and_each_evaluation(make: MakeContext) -> None:
     context = make()
-    pins = start(context, "image", "text")
+    pins = start(context, "image", "text", pipeline="sweep")
     weights = (0.0, 0.1, 1.0)
     records = [
         train_pinned(context, pins, modality, lambda_=weight)
@@ -159,6 +165,7 @@ def test_a_sweep_has_a_child_for_each_training_and_each_evaluation(make: MakeCon
     ]  # fmt: skip
     assert {run.status for run in (parent, *children)} == {"finished"}
     assert parent.logged_metrics == []
+    assert "lambda" not in parent.logged_params
     for weight, child, evaluated in zip(weights, children[6:], found, strict=True):
         assert child.values("lambda") == [(0, weight)]
         assert child.values("map/mean") == [(0, evaluated.mean_map)]
