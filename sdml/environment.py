@@ -8,9 +8,9 @@ from __future__ import annotations
 import os
 
 DEFAULTS = {
-    # Waiting threads sleep. Spinning ones take the cores that other modalities, or the
-    # neighbours on a shared node, would train with: several times slower for all of them.
-    "OMP_WAIT_POLICY": "PASSIVE",
+    # Waiting threads spin for a fraction of a millisecond and then sleep. For longer, they would
+    # take the cores that other modalities, or the neighbours on a shared node, train with.
+    "GOMP_SPINCOUNT": "100000",
     # Large pages spare a training step most of its page faults.
     "THP_MEM_ALLOC_ENABLE": "1",
 }

@@ -10,8 +10,8 @@ from sdml import environment
 
 
 def test_sets_what_is_absent_and_keeps_what_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
+    monkeypatch.setenv("GOMP_SPINCOUNT", "7")
     monkeypatch.delenv("THP_MEM_ALLOC_ENABLE", raising=False)
     environment.set_defaults()
-    assert os.environ["OMP_WAIT_POLICY"] == "ACTIVE"
+    assert os.environ["GOMP_SPINCOUNT"] == "7"
     assert os.environ["THP_MEM_ALLOC_ENABLE"] == "1"
