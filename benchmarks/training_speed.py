@@ -5,8 +5,9 @@
 Both train the published network (D-1024-1024-512-1024-1024-D, batches of 100) on the same
 synthetic samples, in the same order, from the same initial values, each in a process of its own
 and by turns: a round is ten steps of each. Our process has the environment that the ``sdml``
-command sets (large pages, threads that soon sleep), the other one none. A round gives one ratio of samples
-per second, and one of CPU time, which is steadier on a busy machine. The first round warms up.
+command sets (large pages, threads that soon sleep), the other one none. A round gives one ratio of
+samples per second, and one of CPU time, which is steadier on a busy machine. The first round warms
+up.
 
 The first hundred losses are compared. Any two ways of rounding drift apart, since Adam steps by
 the sign of a gradient, however small; the yardstick for that is the reference with torch's fused
