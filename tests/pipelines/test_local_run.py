@@ -56,6 +56,8 @@ def running(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], Path, str]]
         cwd=ROOT,
         stderr=subprocess.PIPE,
         text=True,
+        # A shell's background job is born deaf to SIGINT, and so would this process be.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     assert process.stderr is not None
     assert process.stderr.readline() == "task prepare\n"
