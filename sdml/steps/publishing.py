@@ -6,13 +6,13 @@ would only fill the store and hide that nothing changed.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from sdml.errors import NotFoundError
 from sdml.store import Catalog, Kind, Version
+from sdml.store.version import object_record
 
 
 def publish_once(
@@ -31,10 +31,9 @@ def publish_once(
     except NotFoundError:
         newest = None
     if newest is not None:
-        stored = {record.name: record.sha256 for record in newest.manifest.objects}
-        made = {name: _sha256(data) for name, data in objects.items()}
-        same_origin = newest.manifest.made_from == made_from
-        if stored == made and same_origin and newest.manifest.settings == settings:
+        stored = newest.manifest
+        made = tuple(object_record(name, objects[name]) for name in sorted(objects))
+        if (stored.objects, stored.made_from, stored.settings) == (made, made_from, settings):
             return newest
     return catalog.publish(
         kind,
@@ -44,10 +43,3 @@ def publish_once(
         made_from=made_from,
         seed=seed,
     )
-
-
-def _sha256(data: bytes | Path) -> str:
-    if isinstance(data, bytes):
-        return hashlib.sha256(data).hexdigest()
-    with data.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
