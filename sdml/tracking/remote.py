@@ -115,17 +115,8 @@ class RemoteTracker(Tracker):
         Raises:
             TrackingError: the server refuses for good.
         """
-        return self._begin(
-            Start(
-                uid=uuid.uuid4().hex,
-                experiment=experiment,
-                name=name,
-                parent=parent,
-                tags=clean_tags(tags or {}),
-                time=now(),
-                adopt=self._adopt() if parent is None else None,
-            )
-        )
+        adopt = self._adopt() if parent is None else None
+        return self._begin(experiment, name, parent, tags, adopt)
 
     def resume(self, experiment: str, run_id: str, *, tags: Mapping[str, str] | None = None) -> Run:
         """Go on with a run that another process started.
@@ -133,19 +124,26 @@ class RemoteTracker(Tracker):
         Raises:
             TrackingError: there is no such run, or the server refuses for good.
         """
-        return self._begin(
-            Start(
-                uid=uuid.uuid4().hex,
-                experiment=experiment,
-                name=run_id,
-                parent=None,
-                tags=clean_tags(tags or {}),
-                time=now(),
-                adopt=run_id,
-            )
-        )
+        return self._begin(experiment, run_id, None, tags, run_id)
 
-    def _begin(self, start: Start) -> Run:
+    def _begin(
+        self,
+        experiment: str,
+        name: str,
+        parent: str | None,
+        tags: Mapping[str, str] | None,
+        adopt: str | None,
+    ) -> Run:
+        """Open the run on the server, or in the spool alone while the server is down."""
+        start = Start(
+            uid=uuid.uuid4().hex,
+            experiment=experiment,
+            name=name,
+            parent=parent,
+            tags=clean_tags(tags or {}),
+            time=now(),
+            adopt=adopt,
+        )
         opened = self._backend.open_run(start)
         if isinstance(opened, Failure) and not opened.lasting:
             time.sleep(_SECOND_TRY_AFTER)
