@@ -1,5 +1,6 @@
 """The experiment file: what a run needs, for laptop and cluster alike."""
 
+from sdml.experiment.cluster import ClusterSettings, ResourceSettings, TolerationSettings
 from sdml.experiment.file import dump_experiment, parse_experiment, read_experiment
 from sdml.experiment.settings import (
     SPLITS,
@@ -8,7 +9,6 @@ from sdml.experiment.settings import (
     ExtractorSettings,
     KeySettings,
     ModalitySettings,
-    ResourceSettings,
     SplitName,
     SplitSettings,
     SubspaceSettings,
@@ -18,6 +18,7 @@ from sdml.experiment.settings import (
 
 __all__ = [
     "SPLITS",
+    "ClusterSettings",
     "EvaluationSettings",
     "Experiment",
     "ExtractorSettings",
@@ -28,6 +29,7 @@ __all__ = [
     "SplitSettings",
     "SubspaceSettings",
     "SweepSettings",
+    "TolerationSettings",
     "TrainingSettings",
     "dump_experiment",
     "parse_experiment",

@@ -12,8 +12,9 @@ import yaml
 from pydantic import ValidationError
 
 from sdml.errors import ExperimentError
+from sdml.experiment.base import Settings
 from sdml.experiment.explain import explain
-from sdml.experiment.settings import Experiment, ModalitySettings, Settings
+from sdml.experiment.settings import Experiment, ModalitySettings
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
 _SQLITE = "sqlite:///"

@@ -7,29 +7,16 @@ other: a name decides nothing here, so say ``learning_rate: 1.0e-4`` in that mod
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import (
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, ValidationError, field_validator, model_validator
 
-from sdml.experiment.explain import HasKeys, explain
+from sdml.experiment.base import Number, Settings, Whole, checked_name
+from sdml.experiment.cluster import ClusterSettings, ResourceSettings
+from sdml.experiment.explain import explain
 
 SplitName = Literal["train", "validation", "test"]
 SPLITS: tuple[SplitName, ...] = ("train", "validation", "test")
-NAME = re.compile(r"[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?")
-
-
-def _no_bool(value: object) -> object:
-    if isinstance(value, bool):
-        raise ValueError("a number is needed, not true or false")
-    return value
 
 
 def _one_or_many(value: object) -> object:
@@ -38,15 +25,7 @@ def _one_or_many(value: object) -> object:
     return (value,) if isinstance(value, str) else value
 
 
-Number = Annotated[float, BeforeValidator(_no_bool), Field(allow_inf_nan=False)]
-Whole = Annotated[int, Field(strict=True)]
 Transform = Literal["l2", "standardize"]
-
-
-class Settings(HasKeys):
-    """Base of all sections: keyword-only, frozen, no unknown keys."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
 
 class SubspaceSettings(Settings):
@@ -168,26 +147,11 @@ class ExtractorSettings(Settings):
     options: dict[str, bool | int | float | str] = Field(default_factory=dict)
 
 
-class ResourceSettings(Settings):
-    """What one modality's training pod asks the cluster for."""
-
-    accelerator: str | None = None
-    count: Annotated[Whole, Field(ge=0)] = 0
-    cpu: str = "2"
-    memory: str = "4Gi"
-
-    @model_validator(mode="after")
-    def _both(self) -> Self:
-        if (self.accelerator is None) != (self.count == 0):
-            raise ValueError("accelerator and count go together: name both or neither")
-        return self
-
-
 class ModalitySettings(Settings):
     """Where one modality comes from and what is special about it.
 
     ``training`` holds the keys of :class:`TrainingSettings` that this modality overrides; in
-    the file they stand beside ``source``.
+    the file they stand beside ``source``. ``resources`` overrides ``cluster.resources``.
     """
 
     source: str
@@ -252,12 +216,13 @@ class Experiment(Settings):
     training: TrainingSettings = TrainingSettings()
     evaluation: EvaluationSettings = EvaluationSettings()
     sweep: SweepSettings = SweepSettings()
+    cluster: ClusterSettings = ClusterSettings()
     modalities: dict[str, ModalitySettings]
 
     @field_validator("collection")
     @classmethod
     def _collection_name(cls, value: str) -> str:
-        return _checked_name(value)
+        return checked_name(value)
 
     @field_validator("modalities")
     @classmethod
@@ -265,16 +230,21 @@ class Experiment(Settings):
         if not value:
             raise ValueError("at least one modality is needed")
         for name in value:
-            _checked_name(name)
+            checked_name(name)
         return value
 
     @model_validator(mode="after")
     def _overrides(self) -> Self:
         for name in self.modalities:
+            path = ("modalities", name)
             try:
                 self.training_of(name)
             except ValidationError as error:
-                raise ValueError(explain(error, TrainingSettings, ("modalities", name))) from error
+                raise ValueError(explain(error, TrainingSettings, path)) from error
+            try:
+                self.resources_of(name)
+            except ValidationError as error:
+                raise ValueError(explain(error, ResourceSettings, (*path, "resources"))) from error
         return self
 
     def training_of(self, modality: str) -> TrainingSettings:
@@ -284,11 +254,8 @@ class Experiment(Settings):
             {**self.training.model_dump(by_alias=True), **overrides}
         )
 
-
-def _checked_name(value: str) -> str:
-    if not NAME.fullmatch(value):
-        raise ValueError(
-            "names are lower-case letters, digits, - and _, at most 63, "
-            "beginning and ending with a letter or digit"
-        )
-    return value
+    def resources_of(self, modality: str) -> ResourceSettings:
+        """What one modality's training pod asks for: ``cluster.resources`` with its own keys."""
+        own = self.modalities[modality].resources
+        said = {name: getattr(own, name) for name in own.model_fields_set}
+        return ResourceSettings.model_validate({**dict(self.cluster.resources), **said})

@@ -13,7 +13,7 @@ import yaml
 
 from sdml.errors import DataError, SDMLError
 from sdml.experiment import ModalitySettings, parse_experiment
-from sdml.experiment.settings import NAME
+from sdml.experiment.base import NAME
 from sdml.features import Table, read_table
 from sdml.features.labels import class_names
 from sdml.features.readers.vector_files import open_source

@@ -13,7 +13,7 @@ import re
 from typing import Literal, get_args
 
 from sdml.errors import UserError
-from sdml.experiment.settings import NAME
+from sdml.experiment.base import NAME
 
 Kind = Literal["subspace", "features", "encoder", "report"]
 KINDS: tuple[Kind, ...] = get_args(Kind)

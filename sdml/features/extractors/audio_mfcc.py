@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import Field
 
 from sdml.errors import DataError
-from sdml.experiment.settings import Whole
+from sdml.experiment.base import Whole
 from sdml.features.extractors.base import Extractor, Kind, State
 from sdml.features.table import AnyArray, FloatArray, Item
 

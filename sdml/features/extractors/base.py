@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from sdml.errors import DataError
-from sdml.experiment.settings import Settings
+from sdml.experiment.base import Settings
 from sdml.features.files import reading
 from sdml.features.table import AnyArray, FloatArray, Item
 

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from sdml.experiment.settings import Whole
+from sdml.experiment.base import Whole
 from sdml.features.extractors.base import Extractor, Kind, State
 from sdml.features.extractors.grey_image import grey_image
 from sdml.features.table import FloatArray, Item

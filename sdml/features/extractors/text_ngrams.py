@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Self
 import numpy as np
 from pydantic import Field, model_validator
 
-from sdml.experiment.settings import Whole
+from sdml.experiment.base import Whole
 from sdml.features.extractors.base import Extractor, Kind, State
 from sdml.features.table import FloatArray, Item
 

@@ -1,0 +1,1 @@
+"""``python -m pipelines``: one file per action."""
