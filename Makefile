@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast check lock compile clean
+.PHONY: help setup demo test test-fast check manifests compile lock image image-check clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 12
@@ -33,9 +33,32 @@ check: setup  ## lint, types, import direction, compiled pipelines
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q tests/test_import_direction.py
 
+manifests: setup  ## build the Kubernetes manifests, validate them for 1.30 to 1.36, scan them
+	$(BIN)/python -m k8s.check
+
+compile: setup  ## compile the kept pipelines again
+	$(BIN)/python -m pipelines.compiled
+
 lock: setup  ## renew requirements.lock from pyproject.toml
-	$(BIN)/uv pip compile pyproject.toml --all-extras --python-version 3.11 --no-header \
+	$(BIN)/uv pip compile pyproject.toml --all-extras --python-version 3.11 --no-header --quiet \
 	  --annotation-style line --output-file requirements.lock
+	sed -i.old -E '/^(cuda-|nvidia-|triton)/d' requirements.lock && rm requirements.lock.old
+
+IMAGE_TAG ?= 0.1.0
+BASE_IMAGE ?= python:3.11-slim
+TARGET ?= cpu
+DOCKER ?= docker
+IMAGE_FLAGS ?=
+BUILD = $(DOCKER) build $(IMAGE_FLAGS) --build-arg BASE_IMAGE=$(BASE_IMAGE) --build-arg VERSION=$(IMAGE_TAG) \
+  --build-arg REVISION=$$(git rev-parse HEAD 2>/dev/null || echo unknown)
+
+image:  ## build sdml:IMAGE_TAG-TARGET (TARGET=cpu or gpu) and sdml-mlflow:IMAGE_TAG
+	$(BUILD) --file docker/Dockerfile --target $(TARGET) --tag sdml:$(IMAGE_TAG)-$(TARGET) .
+	$(BUILD) --file docker/mlflow/Dockerfile --tag sdml-mlflow:$(IMAGE_TAG) .
+
+image-check: setup  ## build the images and try them for real (Docker, or root and dockerd)
+	DOCKER=$(DOCKER) PYTHONPATH=docker $(BIN)/python -m check --base $(BASE_IMAGE) --tag $(IMAGE_TAG) \
+	  --target $(TARGET) $(CHECK_FLAGS)
 
 clean:  ## remove what the targets above have made
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis build *.egg-info examples/*/data examples/*/.sdml

@@ -1,7 +1,3 @@
-"""The image that every task runs in; ``SDML_IMAGE`` at compile time names another."""
+"""The image that a task runs in when its pipeline does not name another."""
 
-from __future__ import annotations
-
-import os
-
-IMAGE = os.environ.get("SDML_IMAGE", "sdml:0.1.0-cpu")
+IMAGE = "sdml:0.1.0-cpu"

@@ -8,10 +8,10 @@ import sys
 import traceback
 from collections.abc import Sequence
 
-from pipelines.commands import compile, run, submit  # noqa: A004
+from pipelines.commands import compile, job, run, submit, watch  # noqa: A004
 from sdml.errors import MissingExtraError, SDMLError
 
-_ACTIONS = (compile, run, submit)
+_ACTIONS = (compile, run, submit, watch, job)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -11,40 +11,68 @@ import yaml
 from kfp.dsl.base_component import BaseComponent
 
 from pipelines import new_modality, sweep, train
+from pipelines.lanes import Plan, cluster_plan, local_plan
 from sdml.errors import ExperimentError
 from sdml.experiment import Experiment, dump_experiment
 
-BUILDERS: dict[str, Callable[[int | None], BaseComponent]] = {
+BUILDERS: dict[str, Callable[[Plan], BaseComponent]] = {
     train.NAME: train.build,
     new_modality.NAME: new_modality.build,
     sweep.NAME: sweep.build,
 }
 
 
+def plan_for(
+    name: str, experiment: Experiment, *, modalities: Sequence[str] | None, cache: bool
+) -> Plan:
+    """What the pipeline looks like on the experiment's cluster.
+
+    Raises:
+        ExperimentError: the file has no such modality, or there are too few of them.
+    """
+    return cluster_plan(experiment, _chosen(name, experiment, modalities), cache=cache)
+
+
 def arguments_for(
-    name: str, experiment: Experiment, *, modalities: Sequence[str] | None
+    name: str,
+    experiment: Experiment,
+    *,
+    modalities: Sequence[str] | None,
+    plan: Plan | None = None,
 ) -> dict[str, Any]:
     """Pipeline parameters for one run.
 
     Args:
         name: a key of :data:`BUILDERS`.
         modalities: which ones; all of the file by default. A name given twice counts once.
+        plan: of the pipeline; by default that of a run on this machine.
 
     Raises:
         ExperimentError: the file has no such modality, there are too few of them, or the
             tracking address holds a password, which every parameter of a run would show.
     """
+    chosen = _chosen(name, experiment, modalities)
+    plan = plan or local_plan(chosen)
     arguments: dict[str, Any] = {
-        "experiment": _one_line(experiment),
-        "modalities": _chosen(name, experiment, modalities),
+        "experiment": one_line(experiment, in_pods=plan.cluster is not None),
+        "modalities": chosen,
+        "reuse": plan.cache,
     }
+    for loop, lane in zip(plan.loops, plan.lanes, strict=True):
+        arguments[loop] = _trainings(name, experiment, lane.modalities)
     if name == sweep.NAME:
-        weights = list(experiment.sweep.lambdas)
-        arguments["weights"] = weights
-        arguments["cases"] = [
-            {"modality": m, "weight": w} for w in weights for m in arguments["modalities"]
-        ]
+        arguments["weights"] = list(experiment.sweep.lambdas)
     return arguments
+
+
+def _trainings(
+    name: str, experiment: Experiment, modalities: Sequence[str]
+) -> list[dict[str, Any]]:
+    """Every training of a loop: its modality and its λ."""
+    if name == sweep.NAME:
+        weights = experiment.sweep.lambdas
+        return [{"modality": m, "weight": w} for w in weights for m in modalities]
+    return [{"modality": m, "weight": experiment.training_of(m).lambda_} for m in modalities]
 
 
 def _chosen(name: str, experiment: Experiment, modalities: Sequence[str] | None) -> list[str]:
@@ -68,11 +96,18 @@ def _chosen(name: str, experiment: Experiment, modalities: Sequence[str] | None)
     return chosen
 
 
-def _one_line(experiment: Experiment) -> str:
+def one_line(experiment: Experiment, *, in_pods: bool) -> str:
     """The experiment as JSON, which is YAML, in ASCII and on one line.
 
     KFP writes a parameter's default into the header comment of the compiled file as it is: at
     any character that breaks a line in YAML the rest would leave the comment.
+
+    Args:
+        in_pods: a store or a tracking database on this machine's disk is replaced by the
+            variable that the cluster's ConfigMap sets in each pod.
+
+    Raises:
+        ExperimentError: the tracking address holds a password.
     """
     if "@" in urlsplit(experiment.tracking or "").netloc:
         raise ExperimentError(
@@ -80,4 +115,10 @@ def _one_line(experiment: Experiment) -> str:
             "a user or password: take it out and set MLFLOW_TRACKING_USERNAME and "
             "MLFLOW_TRACKING_PASSWORD where the tasks run"
         )
-    return json.dumps(yaml.safe_load(dump_experiment(experiment)))
+    data = yaml.safe_load(dump_experiment(experiment))
+    if in_pods:
+        if not experiment.store.startswith("s3://"):
+            data["store"] = "${SDML_STORE}"
+        if (experiment.tracking or "").startswith("sqlite:"):
+            data["tracking"] = "${MLFLOW_TRACKING_URI}"
+    return json.dumps(data)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 import warnings
 from collections.abc import Sequence
@@ -9,23 +10,34 @@ from pathlib import Path
 
 from kfp import compiler
 
-from pipelines.catalogue import BUILDERS, arguments_for
+from pipelines.catalogue import BUILDERS, arguments_for, plan_for
 from sdml.errors import UserError
 from sdml.experiment import Experiment
 
+_DEFAULT = re.compile(r" \[Default: .*\](?=\n)")
+
 
 def compile_pipeline(
-    name: str, experiment: Experiment, *, modalities: Sequence[str] | None, output: Path
+    name: str,
+    experiment: Experiment,
+    *,
+    modalities: Sequence[str] | None,
+    output: Path,
+    cache: bool = True,
 ) -> None:
     """Write the compiled pipeline; the experiment becomes the parameters' default values.
 
     The file appears whole or not at all. The same input gives the same bytes.
 
+    Args:
+        cache: whether unchanged preparations and trainings may be skipped.
+
     Raises:
         ExperimentError: the file has no such modality, or too few.
         UserError: ``output`` cannot be written.
     """
-    arguments = arguments_for(name, experiment, modalities=modalities)
+    plan = plan_for(name, experiment, modalities=modalities, cache=cache)
+    arguments = arguments_for(name, experiment, modalities=modalities, plan=plan)
     if not output.parent.is_dir():
         raise UserError(f"--output must lie in a folder that exists, got {output}: make the folder")
     if output.is_dir():
@@ -36,10 +48,22 @@ def compile_pipeline(
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 compiler.Compiler().compile(
-                    BUILDERS[name](None), package_path=str(made), pipeline_parameters=arguments
+                    BUILDERS[name](plan), package_path=str(made), pipeline_parameters=arguments
                 )
+            made.write_text(_without_defaults(made.read_text(encoding="utf-8")), encoding="utf-8")
             made.replace(output)
     except OSError as error:
         raise UserError(
             f"--output must be writable, got {output}: {error.strerror}: choose another place"
         ) from error
+
+
+def _without_defaults(text: str) -> str:
+    """The compiled file with no default values in its header comment.
+
+    KFP writes them there in an order that differs from process to process. They stand in the
+    definition below anyway.
+    """
+    lines = text.splitlines(keepends=True)
+    end = next(i for i, line in enumerate(lines) if not line.startswith("#"))
+    return "".join([_DEFAULT.sub("", line) for line in lines[:end]] + lines[end:])

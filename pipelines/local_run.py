@@ -16,11 +16,13 @@ import subprocess
 import sys
 import tempfile
 import time
+import uuid
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from pipelines.catalogue import arguments_for
+from pipelines.platform import PIPELINE_RUN
 from pipelines.task_log import TaskLog
 from sdml import environment
 from sdml.errors import SDMLError
@@ -59,32 +61,56 @@ def run_locally(
     """
     arguments = arguments_for(name, experiment, modalities=modalities)
     environment.set_defaults()  # inherited by the tasks
+    run = uuid.uuid4().hex
     log = TaskLog(say)
     with tempfile.TemporaryDirectory(prefix="sdml-pipeline-") as folder:
-        with _worker(name, arguments, Path(folder)) as worker:
-            assert worker.stdout is not None
-            for line in worker.stdout:
-                log.take(line.rstrip("\n"))
-                if log.failed:
-                    break
-            else:
+        try:
+            with _worker(name, arguments, Path(folder), run) as worker:
+                assert worker.stdout is not None
+                for line in worker.stdout:
+                    log.take(line.rstrip("\n"))
                 if worker.wait() == 0:
                     return
-        if log.error is None:
-            for line in log.tail():
-                say(line)
-        raise PipelineError(
-            f"task {log.task}: {log.error or 'ended without saying why: see the lines above'}",
-            log.exit_code,
+        except KeyboardInterrupt:
+            _end_tracking(arguments["experiment"], run)
+            raise
+    if log.error is None:
+        for line in log.tail():
+            say(line)
+    raise PipelineError(
+        f"task {log.task}: {log.error or 'ended without saying why: see the lines above'}",
+        log.exit_code,
+    )
+
+
+def _end_tracking(experiment: str, run: str) -> None:
+    """What the exit task would have done, had the runner lived."""
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        subprocess.run(
+            [sys.executable, "-m", "pipelines.ending"],
+            input=experiment,
+            encoding="utf-8",
+            env=_environment(run),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+            timeout=_GRACE_SECONDS,
+            check=False,
         )
 
 
+def _environment(run: str) -> dict[str, str]:
+    path = os.pathsep.join(filter(None, (str(_ROOT), os.environ.get("PYTHONPATH"))))
+    return {**os.environ, "PYTHONPATH": path, PIPELINE_RUN: run}
+
+
 @contextlib.contextmanager
-def _worker(name: str, arguments: dict[str, Any], folder: Path) -> Iterator[subprocess.Popen[str]]:
+def _worker(
+    name: str, arguments: dict[str, Any], folder: Path, run: str
+) -> Iterator[subprocess.Popen[str]]:
     """The runner's process. When the block is left, no process that it started is left."""
     scratch = folder / "tmp"
     scratch.mkdir()
-    path = os.pathsep.join(filter(None, (str(_ROOT), os.environ.get("PYTHONPATH"))))
     process = subprocess.Popen(
         [sys.executable, "-u", "-W", "ignore", "-m", "pipelines.worker"],
         stdin=subprocess.PIPE,
@@ -92,7 +118,7 @@ def _worker(name: str, arguments: dict[str, Any], folder: Path) -> Iterator[subp
         stderr=subprocess.STDOUT,
         encoding="utf-8",
         errors="replace",
-        env={**os.environ, "PYTHONPATH": path, "TMPDIR": str(scratch)},
+        env={**_environment(run), "TMPDIR": str(scratch)},
         start_new_session=True,
     )
     assert process.stdin is not None

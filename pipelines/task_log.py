@@ -36,6 +36,8 @@ class TaskLog:
 
     def take(self, line: str) -> None:
         """Read one line."""
+        if self.failed:  # only the exit task follows
+            return
         line = _COLOUR.sub("", line)
         if started := _STARTED.match(line):
             self.task, self._lines = started[1], []

@@ -16,6 +16,7 @@ from typing import TextIO
 from kfp import local
 
 from pipelines.catalogue import BUILDERS
+from pipelines.lanes import local_plan
 
 
 def main() -> int:
@@ -32,7 +33,8 @@ def main() -> int:
         workspace_root=f"{request['folder']}/workspace",
         raise_on_error=True,
     )
-    BUILDERS[request["pipeline"]](1)(**request["arguments"])
+    arguments = request["arguments"]
+    BUILDERS[request["pipeline"]](local_plan(arguments["modalities"]))(**arguments)
     return 0
 
 

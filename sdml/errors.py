@@ -15,7 +15,9 @@
     │   ├── StoreFullError                no space left, quota reached
     │   └── IntegrityError                bytes do not match their manifest
     ├── TrainingError            exit 1   the loss is no longer finite
-    └── TrackingError            exit 1   the tracking server refused for good
+    │   └── RankError                     one of several processes has failed or is gone
+    ├── TrackingError            exit 1   the tracking server refused for good
+    └── Interrupted              exit 143 SIGTERM: ended in good order, to be started again
 
 A message says what must hold, what was received and from where, and what to do about it,
 on one line. Errors of other libraries are mapped where they arise and chained with ``from``.
@@ -85,5 +87,15 @@ class TrainingError(SDMLError):
     """Training cannot go on: the loss is not finite."""
 
 
+class RankError(TrainingError):
+    """Another process of this training has failed or is gone."""
+
+
 class TrackingError(SDMLError):
     """The tracking server refused for good."""
+
+
+class Interrupted(SDMLError):  # noqa: N818  (nothing went wrong)
+    """The process was told to end (SIGTERM), and did; starting it again goes on from there."""
+
+    exit_code = 143  # what a shell and a kubelet say of a process that SIGTERM has ended

@@ -3,7 +3,7 @@
 A loop cannot take another loop's collected outputs, but it can take one artifact.
 """
 
-from typing import List  # noqa: UP035  (KFP reads this form of the annotation)
+from typing import List, Optional  # noqa: UP035  (KFP reads these forms of the annotation)
 
 from kfp import dsl
 
@@ -14,10 +14,18 @@ from components.image import IMAGE
 def gather(
     encoders: dsl.Input[List[dsl.Model]],  # noqa: UP006
     gathered: dsl.Output[dsl.Artifact],
+    before: Optional[dsl.Input[dsl.Artifact]] = None,  # noqa: UP045
 ) -> None:
-    """Write the records of all trained encoders into one JSON list."""
+    """Write the records of all trained encoders into one JSON list.
+
+    Args:
+        encoders: of one loop.
+        gathered: the list.
+        before: the list of another loop, to which this one's are added.
+    """
     import json
     from pathlib import Path
 
-    records = [json.loads(Path(encoder.path).read_text()) for encoder in encoders]
+    records = json.loads(Path(before.path).read_text()) if before else []
+    records += [json.loads(Path(encoder.path).read_text()) for encoder in encoders]
     Path(gathered.path).write_text(json.dumps(records))

@@ -1,4 +1,4 @@
-"""Prepare as a Kubeflow task: feature sets, the subspace, and the run's parent in tracking."""
+"""Prepare as a Kubeflow task: feature sets and the subspace."""
 
 from kfp import dsl
 
@@ -10,30 +10,26 @@ def prepare(
     experiment: str,
     modalities: list,
     new_modality: bool,
-    pipeline: str,
-    pipeline_run: str,
+    inputs: str,
     prepared: dsl.Output[dsl.Dataset],
+    store: str = "",
+    tracking: str = "",
 ) -> None:
     """Prepare modalities and pin the versions that the rest of the run works with.
 
     Args:
-        experiment: content of the experiment file.
+        experiment: content of the experiment file, or its s3:// address.
         modalities: names in it to prepare.
         new_modality: the collection's subspace must already be stored.
-        pipeline: name of the pipeline, for the tracking run.
-        pipeline_run: id that joins the tracking runs of this pipeline run.
-        prepared: JSON with the URIs of the subspace and the feature sets, and the parent run.
+        inputs: digest of everything that is read; Kubeflow's cache depends on it.
+        prepared: JSON with the URIs of the subspace and the feature sets.
+        store: in place of the file's store.
+        tracking: in place of the file's tracking address.
     """
-    from sdml.steps.pipeline_task import begin, pipeline_task
+    from sdml.steps.pipeline import pipeline_task, prepare_pinned
 
-    with pipeline_task(experiment) as context:
-        pins = begin(
-            context,
-            modalities=modalities,
-            new_modality=new_modality,
-            pipeline=pipeline,
-            pipeline_run=pipeline_run,
-        )
+    with pipeline_task(experiment, name="prepare", store=store, tracking=tracking) as task:
+        pins = prepare_pinned(task, modalities=modalities, new_modality=new_modality, inputs=inputs)
         pins.write(prepared.path)
         prepared.metadata["subspace"] = pins.subspace
         for modality, uri in pins.features.items():

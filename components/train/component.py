@@ -1,7 +1,5 @@
 """Train as a Kubeflow task: one modality, alone, in its own pod."""
 
-from typing import Optional
-
 from kfp import dsl
 
 from components.image import IMAGE
@@ -11,25 +9,33 @@ from components.image import IMAGE
 def train(
     experiment: str,
     modality: str,
+    weight: float,
     prepared: dsl.Input[dsl.Dataset],
     encoder: dsl.Output[dsl.Model],
     metrics: dsl.Output[dsl.Metrics],
-    weight: Optional[float] = None,  # noqa: UP045  (KFP reads this form of the annotation)
+    reuse: bool = True,
+    store: str = "",
+    tracking: str = "",
 ) -> None:
     """Train the encoder of one modality against the pinned subspace.
 
     Args:
-        experiment: content of the experiment file.
+        experiment: content of the experiment file, or its s3:// address.
         modality: which one.
+        weight: λ, the weight of reconstruction.
         prepared: what the prepare task has pinned.
         encoder: JSON with the encoder's URI, modality and λ.
         metrics: best epoch, epochs and seconds.
-        weight: λ, the weight of reconstruction, in place of the file's.
+        reuse: take a stored encoder that exactly this training has made.
+        store: in place of the file's store.
+        tracking: in place of the file's tracking address.
     """
-    from sdml.steps.pipeline_task import Pins, pipeline_task, train_pinned
+    from sdml.steps.pipeline import Pins, pipeline_task, train_pinned
 
-    with pipeline_task(experiment) as context:
-        trained = train_pinned(context, Pins.read(prepared.path), modality, lambda_=weight)
+    name = f"train {modality} with lambda {weight:g}"
+    with pipeline_task(experiment, name=name, store=store, tracking=tracking) as task:
+        pins = Pins.read(prepared.path)
+        trained = train_pinned(task, pins, modality, lambda_=weight, reuse=reuse)
         trained.write(encoder.path)
         encoder.metadata.update(trained.summary())
         metrics.log_metric("best_epoch", trained.best_epoch)

@@ -20,6 +20,7 @@ def add_to(actions: Actions) -> None:
         examples="python -m pipelines compile sweep --experiment my.yaml --output sweep.yaml",
     )
     pipeline_arguments(parser)
+    parser.add_argument("--no-cache", action="store_true", help="skip nothing that was done before")
     parser.add_argument("--output", type=Path, metavar="FILE.yaml", help="NAME.yaml by default")
 
 
@@ -29,6 +30,12 @@ def _run(arguments: argparse.Namespace) -> int:
     name = arguments.pipeline
     output = arguments.output or Path(f"{name}.yaml")
     experiment = read_experiment(arguments.experiment)
-    compile_pipeline(name, experiment, modalities=arguments.modality, output=output)
+    compile_pipeline(
+        name,
+        experiment,
+        modalities=arguments.modality,
+        output=output,
+        cache=not arguments.no_cache,
+    )
     sys.stdout.write(f"{output}\n")
     return 0

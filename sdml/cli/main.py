@@ -1,6 +1,8 @@
 """Finds the command, runs it, and turns errors into one line and an exit code.
 
-Exit codes: 0 done, 1 failed, 2 the user's mistake, 130 interrupted from the keyboard.
+Exit codes: 0 done, 1 failed, 2 the user's mistake, 130 interrupted from the keyboard, 143 told to
+end by SIGTERM. The signal ends every command at once, also as process 1 of a container, which would
+otherwise not notice it; ``train`` takes the time to keep what it has done.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from sdml import __version__, environment
 from sdml.cli import (
     embed,
     evaluate,
+    gc,
     init,
     inventory,
     prepare,
@@ -26,8 +29,9 @@ from sdml.cli import (
 from sdml.cli.console import Console, OutputError
 from sdml.cli.options import Parser
 from sdml.errors import SDMLError
+from sdml.steps.stopping import stop_on_sigterm
 
-_COMMANDS = (init, prepare, train, evaluate, inventory, embed, search, score, resend)
+_COMMANDS = (init, prepare, train, evaluate, inventory, gc, embed, search, score, resend)
 _INTERRUPTED = 130
 
 
@@ -51,7 +55,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser().parse_args(argv)
     console = Console(json=arguments.json, quiet=arguments.quiet)
     try:
-        arguments.run(arguments, console)
+        with stop_on_sigterm():
+            arguments.run(arguments, console)
     except KeyboardInterrupt:
         console.error("interrupted")
         return _INTERRUPTED

@@ -11,7 +11,6 @@ from pathlib import Path
 from sdml.features import Table, build_feature_set, read_table, write_feature_set
 from sdml.steps.context import Context, read_subspace
 from sdml.steps.contract import new_subspace, publish_subspace, require_subspace, stored_subspace
-from sdml.steps.publishing import publish_once
 from sdml.steps.sources import local_source, scratch_folder
 from sdml.store.files import mapped_errors
 
@@ -73,8 +72,7 @@ def prepare(
         features = {}
         for name, objects in made.items():
             settings = context.modality(name)
-            features[name] = publish_once(
-                context.catalog,
+            features[name] = context.catalog.publish(
                 "features",
                 modality=name,
                 objects=objects,
@@ -83,6 +81,7 @@ def prepare(
                 ),
                 made_from={"subspace": version.path},
                 seed=settings.split.seed,
+                reuse=True,
             ).uri
             logger.info("prepared %s: %s", name, features[name])
     return Prepared(subspace=version.uri, features=features)

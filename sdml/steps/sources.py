@@ -1,10 +1,11 @@
-"""Brings a modality's source files to this machine when they lie in an S3 bucket."""
+"""A modality's source files: bringing them here from an S3 bucket, and telling their state."""
 
 from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from fnmatch import fnmatch
 from pathlib import Path
 
 from sdml.errors import NotFoundError
@@ -55,12 +56,10 @@ def local_source(settings: ModalitySettings, scratch: Path) -> ModalitySettings:
 def _fetch(uri: str, scratch: Path, *, many: bool) -> str:
     if not uri.startswith(_S3):
         return uri
-    parts = uri.removeprefix(_S3).split("/")
-    fixed = next((i for i, part in enumerate(parts) if set(part) & _MAGIC), len(parts) - 1)
-    store = open_store(_S3 + "/".join(parts[:fixed]))
-    rest = "/".join(parts[fixed:])
+    above, rest = _divided(uri.removeprefix(_S3))
+    store = open_store(_S3 + above)
     # Errors about the file then show where it came from: …/bucket/prefix/file.
-    folder = Path(tempfile.mkdtemp(dir=scratch), *parts[:fixed])
+    folder = Path(tempfile.mkdtemp(dir=scratch), above)
     if not (many or set(rest) & _MAGIC):
         return str(store.local(rest, folder))
     keys = [info.key for info in store.list("")]
@@ -69,3 +68,51 @@ def _fetch(uri: str, scratch: Path, *, many: bool) -> str:
     for key in keys:
         store.local(key, folder)
     return str(folder / rest)
+
+
+def source_state(settings: ModalitySettings) -> list[tuple[str, int, str]]:
+    """(name, bytes, time of the last change) of every file that a preparation may read.
+
+    Equal states mean equal content, as far as a folder's or a bucket's clock can tell. What is
+    not there is left out: reading it will say so.
+
+    Raises:
+        StoreAccessError: the bucket refuses.
+    """
+    labels = settings.labels
+    uris = [] if labels is None else [labels] if isinstance(labels, str) else list(labels.values())
+    many = settings.extractor is not None
+    found = _state(settings.source, many=many)
+    for uri in uris:
+        found += _state(uri, many=False)
+    return sorted(found)
+
+
+def _state(uri: str, *, many: bool) -> list[tuple[str, int, str]]:
+    if uri.startswith(_S3):
+        folder, rest = _divided(uri.removeprefix(_S3))
+        store = open_store(_S3 + folder)
+        return [
+            (f"{store.uri}/{info.key}", info.size, info.modified.isoformat())
+            for info in store.list("" if many or set(rest) & _MAGIC else rest)
+            if many or info.key == rest or fnmatch(info.key, rest)
+        ]
+    return [
+        (str(path), (status := path.stat()).st_size, str(status.st_mtime_ns))
+        for path in _files(uri, many=many)
+    ]
+
+
+def _files(path: str, *, many: bool) -> list[Path]:
+    """Files on this machine: all below the table's folder, those of a pattern, or the one."""
+    folder, rest = _divided(path)
+    if many:
+        return [file for file in Path(folder or "/").rglob("*") if file.is_file()]
+    return [file for file in Path(folder or "/").glob(rest) if file.is_file()]
+
+
+def _divided(path: str) -> tuple[str, str]:
+    """The folder before the first pattern, or before the last name; and the rest."""
+    parts = path.split("/")
+    fixed = next((i for i, part in enumerate(parts) if set(part) & _MAGIC), len(parts) - 1)
+    return "/".join(parts[:fixed]), "/".join(parts[fixed:])

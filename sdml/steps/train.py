@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
+import math
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from pydantic import ValidationError
 
-from sdml.errors import ExperimentError
-from sdml.experiment import TrainingSettings
+from sdml.errors import ExperimentError, Interrupted, TrainingError
+from sdml.experiment import SplitName, TrainingSettings
 from sdml.experiment.explain import explain
-from sdml.features import load_split
+from sdml.features import Split, load_split
 from sdml.steps.context import Context
 from sdml.steps.contract import stored_subspace
-from sdml.steps.publishing import publish_once
+from sdml.steps.identity import BEST_EPOCH, flat, stored_encoder, training_identity
 from sdml.store import Version
+from sdml.subspace import Subspace
 from sdml.tracking import Run
-from sdml.training import EpochRecord, FitResult, TrainingData, fit
+from sdml.training import ALONE, EpochRecord, FitResult, Ranks, TrainingData, fit
 from sdml.training.encoder_file import encoder_to_bytes
-from sdml.training.history import history_to_json
+from sdml.training.history import history_from_json, history_to_json
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +31,11 @@ OnEpoch = Callable[[EpochRecord, int], None]
 
 @dataclass(frozen=True, kw_only=True)
 class Trained:
-    """A published encoder and how it came about; ``seconds`` is the time of training."""
+    """A published encoder and how it came about.
+
+    ``seconds`` is the time of training; ``reused`` says that there was none, since the store
+    held the encoder already.
+    """
 
     encoder: str
     modality: str
@@ -40,6 +43,7 @@ class Trained:
     best_epoch: int
     epochs: int
     seconds: float
+    reused: bool = False
 
 
 def train(
@@ -51,6 +55,9 @@ def train(
     parent_run: str | None = None,
     pipeline_run: str | None = None,
     on_epoch: OnEpoch | None = None,
+    stop: Callable[[], bool] | None = None,
+    reuse: bool = False,
+    ranks: Ranks = ALONE,
 ) -> Trained:
     """Train the encoder of one modality and publish it.
 
@@ -62,81 +69,60 @@ def train(
         parent_run: tracking run under which this one stands.
         pipeline_run: tag that joins all runs of one pipeline run.
         on_epoch: called after each epoch with its record and the number of epochs.
+        stop: asked after each batch; true saves a checkpoint and raises Interrupted. Not asked
+            before the first batch, nor while the encoder is published.
+        reuse: take an encoder that the store already has from the same features, subspace and
+            settings, instead of training.
+        ranks: processes that train together, each calling this function with the same arguments.
+            Rank 0 alone publishes and tracks; the others should have a context without tracking.
 
     Raises:
         ExperimentError: the file has no such modality, or ``lambda_`` is not between 0 and 1.
         NotFoundError: the modality has not been prepared for the file's subspace.
-        TrainingError: the loss is no longer finite.
+        TrainingError: the loss is no longer finite, or another rank is gone.
+        Interrupted: ``stop`` said so. The tracking run ends as killed.
     """
-    settings = settings_of(context, modality, lambda_)
-    catalog = context.catalog
-    feature_version = catalog.get(features) if features else _prepared(context, modality)
-    subspace_version, subspace = context.subspace_of(feature_version)
-    training = load_split(lambda name: catalog.local(feature_version, name), "train")
-    validation = load_split(lambda name: catalog.local(feature_version, name), "validation")
-    data = TrainingData(
-        features_ND=training.features_ND,
-        labels=training.labels,
-        validation_features_ND=validation.features_ND,
-        validation_labels=validation.labels,
-    )
-    identity = _identity(settings, feature_version, subspace_version)
-    slot = catalog.checkpoint(f"{modality}/{identity[:16]}.safetensors")
+    plan = _planned(context, modality, features, lambda_, ranks)
+    found = ranks.first_text(lambda: plan.stored() if reuse else "")
+    data = None if found else plan.data()
+    name = modality if lambda_ is None else f"{modality} λ={lambda_:g}"
     tags = {
         "collection": context.experiment.collection,
         "modality": modality,
-        "subspace": subspace.identity,
-        "features": feature_version.uri,
+        "subspace": plan.subspace.identity,
+        "features": plan.features.uri,
         **({"pipeline_run": pipeline_run} if pipeline_run else {}),
     }
-    name = modality if lambda_ is None else f"{modality} λ={lambda_:g}"
     start = time.perf_counter()
     with context.tracker.start(
         context.experiment.collection, name, parent=parent_run, tags=tags
     ) as run:
-        run.params({**feature_version.manifest.settings, **_flat(settings)})
-        run.params({"modality": modality, "dimension": subspace.dimension})
-        run.metrics({"lambda": settings.lambda_})
-        run.dataset(
-            f"{context.experiment.collection}/{modality}",
-            digest=feature_version.manifest.id,
-            source=feature_version.uri,
-            context="training",
+        _log_inputs(run, plan)
+        if data is None:
+            made = _use_again(run, context.catalog.get(found), context)
+        else:
+            try:
+                made = _train(run, plan, data, on_epoch, stop, ranks)
+            except Interrupted:
+                run.finish("killed")
+                raise
+        run.metrics(
+            {"best_epoch": made.best_epoch, "best/supervised_validation": made.best_loss},
         )
-
-        def record(epoch: EpochRecord) -> None:
-            run.metrics(epoch_metrics(epoch), step=epoch.epoch)
-            if on_epoch is not None:
-                on_epoch(epoch, settings.epochs)
-
-        fitted = fit(
-            data,
-            subspace.projection_KC,
-            settings,
-            data_identity=identity,
-            checkpoint=slot,
-            on_epoch=record,
-        )
-        version = _publish(
-            context,
-            modality,
-            settings,
-            fitted,
-            feature_version,
-            subspace_version,
-            subspace.identity,
-        )
-        slot.clear()
-        _finish(run, version, fitted)
+        run.tag({"encoder": made.encoder})
     seconds = time.perf_counter() - start
-    logger.info("trained %s in %.1f s: %s", modality, seconds, version.uri)
+    if data is None:
+        logger.info("%s was trained before: %s", modality, made.encoder)
+    else:
+        logger.info("trained %s in %.1f s: %s", modality, seconds, made.encoder)
     return Trained(
-        encoder=version.uri,
+        encoder=made.encoder,
         modality=modality,
-        subspace=subspace.identity,
-        best_epoch=fitted.best_epoch,
-        epochs=fitted.epochs,
+        subspace=plan.subspace.identity,
+        best_epoch=made.best_epoch,
+        epochs=len(made.history),
         seconds=seconds,
+        reused=data is None,
     )
 
 
@@ -157,6 +143,64 @@ def settings_of(context: Context, modality: str, lambda_: float | None) -> Train
         raise ExperimentError(f"modality {modality}: {explain(error, TrainingSettings)}") from error
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Plan:
+    """One training, with everything looked up that decides its result."""
+
+    context: Context
+    modality: str
+    settings: TrainingSettings
+    features: Version
+    subspace_version: Version
+    subspace: Subspace
+    identity: str
+
+    def stored(self) -> str:
+        """URI of an encoder that this very training has made before, or an empty one."""
+        found = stored_encoder(self.context.catalog, self.modality, self.settings, self.identity)
+        return found.uri if found else ""
+
+    def data(self) -> TrainingData:
+        """The splits that are needed, verified."""
+
+        def read(split: SplitName) -> Split:
+            catalog, features = self.context.catalog, self.features
+            return load_split(lambda name: catalog.local(features, name), split)
+
+        training, validation = read("train"), read("validation")
+        return TrainingData(
+            features_ND=training.features_ND,
+            labels=training.labels,
+            validation_features_ND=validation.features_ND,
+            validation_labels=validation.labels,
+        )
+
+
+def _planned(
+    context: Context, modality: str, features: str | None, lambda_: float | None, ranks: Ranks
+) -> _Plan:
+    """Look everything up; which feature set is the newest is for rank 0 to say."""
+    settings = settings_of(context, modality, lambda_)
+    chosen = ranks.first_text(lambda: features or _prepared(context, modality).uri)
+    version = context.catalog.get(chosen)
+    subspace_version, subspace = context.subspace_of(version)
+    identity = training_identity(settings, version, subspace_version)
+    if ranks.first_text(lambda: identity) != identity:
+        raise TrainingError(
+            f"processes that train together must have one experiment file, but that of process "
+            f"{ranks.rank} asks for another training than that of process 0: give all the same"
+        )
+    return _Plan(
+        context=context,
+        modality=modality,
+        settings=settings,
+        features=version,
+        subspace_version=subspace_version,
+        subspace=subspace,
+        identity=identity,
+    )
+
+
 def _prepared(context: Context, modality: str) -> Version:
     """The newest feature set of a modality for the collection's current subspace."""
     current = stored_subspace(context)
@@ -167,8 +211,8 @@ def _prepared(context: Context, modality: str) -> Version:
 
 
 def epoch_metrics(epoch: EpochRecord) -> dict[str, float]:
-    """The names under which an epoch is tracked (docs/tracking.md)."""
-    return {
+    """The names under which an epoch is tracked (docs/tracking.md); no speed if it is unknown."""
+    metrics = {
         "loss/train": epoch.train_loss,
         "loss/validation": epoch.validation_loss,
         "reconstruction/train": epoch.train_reconstruction,
@@ -178,58 +222,108 @@ def epoch_metrics(epoch: EpochRecord) -> dict[str, float]:
         "learning_rate": epoch.learning_rate,
         "samples_per_second": epoch.samples_per_second,
     }
+    if math.isnan(epoch.samples_per_second):
+        del metrics["samples_per_second"]
+    return metrics
 
 
-def _publish(
-    context: Context,
-    modality: str,
-    settings: TrainingSettings,
-    fitted: FitResult,
-    features: Version,
-    subspace: Version,
-    identity: str,
-) -> Version:
+def _log_inputs(run: Run, plan: _Plan) -> None:
+    run.params({**plan.features.manifest.settings, **flat(plan.settings)})
+    run.params({"modality": plan.modality, "dimension": plan.subspace.dimension})
+    run.metrics({"lambda": plan.settings.lambda_})
+    run.dataset(
+        f"{plan.context.experiment.collection}/{plan.modality}",
+        digest=plan.features.manifest.id,
+        source=plan.features.uri,
+        context="training",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Made:
+    """A stored encoder and its history."""
+
+    encoder: str
+    best_epoch: int
+    history: tuple[EpochRecord, ...]
+
+    @property
+    def best_loss(self) -> float:
+        return self.history[self.best_epoch - 1].validation_supervised
+
+
+def _use_again(run: Run, version: Version, context: Context) -> _Made:
+    """Track a stored encoder as if it had been trained, and say that it was not."""
+    name = "history.json"
+    history = history_from_json(context.catalog.read(version, name), f"{version.uri}/{name}")
+    for epoch in history:
+        run.metrics(epoch_metrics(epoch), step=epoch.epoch)
+    run.tag({"reused": "true"})
+    best_epoch = version.manifest.settings[BEST_EPOCH]
+    assert isinstance(best_epoch, int)
+    return _Made(encoder=version.uri, best_epoch=best_epoch, history=history)
+
+
+def _train(
+    run: Run,
+    plan: _Plan,
+    data: TrainingData,
+    on_epoch: OnEpoch | None,
+    stop: Callable[[], bool] | None,
+    ranks: Ranks,
+) -> _Made:
+    """Train and publish."""
+
+    def record(epoch: EpochRecord) -> None:
+        run.metrics(epoch_metrics(epoch), step=epoch.epoch)
+        if on_epoch is not None:
+            on_epoch(epoch, plan.settings.epochs)
+
+    slot = plan.context.catalog.checkpoint(f"{plan.modality}/{plan.identity[:16]}.safetensors")
+    fitted = fit(
+        data,
+        plan.subspace.projection_KC,
+        plan.settings,
+        data_identity=plan.identity,
+        checkpoint=slot,
+        on_epoch=record,
+        stop=stop,
+        ranks=ranks,
+    )
+
+    def published() -> str:
+        uri = _publish(plan, fitted).uri
+        slot.clear()
+        return uri
+
+    return _Made(
+        encoder=ranks.first_text(published),
+        best_epoch=fitted.best_epoch,
+        history=fitted.history,
+    )
+
+
+def _publish(plan: _Plan, fitted: FitResult) -> Version:
+    catalog = plan.context.catalog
     carried = [
         record.name
-        for record in features.manifest.objects
+        for record in plan.features.manifest.objects
         if record.name.startswith(("transform.", "extractor."))
     ]
-    objects = {name: context.catalog.read(features, name) for name in carried}
+    objects = {name: catalog.read(plan.features, name) for name in carried}
     objects["encoder.safetensors"] = encoder_to_bytes(
-        fitted.encoder_state, modality=modality, subspace=identity, settings=settings
+        fitted.encoder_state,
+        modality=plan.modality,
+        subspace=plan.subspace.identity,
+        settings=plan.settings,
     )
     objects["history.json"] = history_to_json(fitted.history)
-    return publish_once(
-        context.catalog,
+    return catalog.publish(
         "encoder",
-        modality=modality,
+        modality=plan.modality,
         objects=objects,
-        settings={**_flat(settings), "best_epoch": fitted.best_epoch},
-        made_from={"subspace": subspace.path, "features": features.path},
-        seed=settings.seed,
+        settings={**flat(plan.settings), BEST_EPOCH: fitted.best_epoch},
+        made_from={"subspace": plan.subspace_version.path, "features": plan.features.path},
+        seed=plan.settings.seed,
+        reuse=True,
     )
-
-
-def _finish(run: Run, version: Version, fitted: FitResult) -> None:
-    best = fitted.history[fitted.best_epoch - 1]
-    run.metrics(
-        {
-            "best_epoch": fitted.best_epoch,
-            "best/supervised_validation": best.validation_supervised,
-        }
-    )
-    run.tag({"encoder": version.uri})
-
-
-def _flat(settings: TrainingSettings) -> dict[str, Any]:
-    return settings.model_dump(mode="json", by_alias=True, exclude={"checkpoint_seconds"})
-
-
-def _identity(settings: TrainingSettings, features: Version, subspace: Version) -> str:
-    """What decides the result of a training, as one digest: names its checkpoint."""
-    parts = {
-        "settings": _flat(settings),
-        "features": [asdict(record) for record in features.manifest.objects],
-        "subspace": subspace.manifest.id,
-    }
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

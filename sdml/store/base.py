@@ -6,6 +6,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from sdml.errors import StoreAccessError
@@ -18,10 +19,25 @@ _KEY_LENGTH = 900
 
 @dataclass(frozen=True, kw_only=True)
 class ObjectInfo:
-    """One object in a listing."""
+    """One object in a listing; ``modified`` is when it was written, by the store's own clock."""
 
     key: str
     size: int
+    modified: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unfinished:
+    """A write that has begun and not ended: its process is at work, or was killed.
+
+    ``name`` is how the store itself knows it; ``modified`` is when it last went on, or began
+    where the store does not say more.
+    """
+
+    key: str
+    name: str
+    size: int
+    modified: datetime
 
 
 class Store(ABC):
@@ -76,7 +92,15 @@ class Store(ABC):
 
     @abstractmethod
     def delete(self, key: str) -> None:
-        """Remove the object; no error if it is not there."""
+        """Remove the object for good; no error if it is not there."""
+
+    @abstractmethod
+    def unfinished(self, prefix: str) -> Iterator[Unfinished]:
+        """Writes to keys under ``prefix`` that have begun and not ended."""
+
+    @abstractmethod
+    def discard(self, write: Unfinished) -> None:
+        """Remove what an unfinished write has left; no error if it is not there."""
 
 
 def is_key(key: str) -> bool:

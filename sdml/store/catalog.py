@@ -6,8 +6,9 @@ last, ids do not collide, and what is complete is never written again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -15,7 +16,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from sdml import __version__
-from sdml.errors import DataError, IntegrityError, NotFoundError
+from sdml.errors import DataError, IntegrityError, NotFoundError, StoreError, StoreFullError
 from sdml.store import layout
 from sdml.store.base import Store
 from sdml.store.checkpoint import CheckpointSlot
@@ -24,7 +25,7 @@ from sdml.store.files import blocks_of, digest, mapped_errors, stamp
 from sdml.store.layout import MANIFEST, Kind
 from sdml.store.manifest import CREATED, Manifest, ObjectRecord, plain
 from sdml.store.scratch import process_scratch
-from sdml.store.version import MISSING, Version, difference, new_id, object_record
+from sdml.store.version import MISSING, Version, difference, new_id, object_record, same_content
 
 _UPLOADS = 4
 _READERS = 8
@@ -77,6 +78,7 @@ class Catalog:
         seed: int | None = None,
         settings: Mapping[str, Any] | None = None,
         made_from: Mapping[str, str] | None = None,
+        reuse: bool = False,
     ) -> Version:
         """Write a version: its objects, then its manifest. Readers see all of it or nothing.
 
@@ -88,10 +90,12 @@ class Catalog:
             seed: the seed that made it.
             settings: what else made it; anything that JSON can hold.
             made_from: paths of the versions that it was made from, by their role.
+            reuse: write nothing if the newest version of this kind and modality has the same
+                objects, ``settings`` and ``made_from``, as when a step is repeated.
 
         Returns:
-            The new version, or the one with this ``id`` that is there already, if its objects
-            are the same.
+            The new version; or the newest, with ``reuse``; or the one with this ``id`` that is
+            there already, if its objects are the same.
 
         Raises:
             UserError: a name, a setting or a path that is not allowed; nothing was written.
@@ -119,12 +123,21 @@ class Catalog:
             made_from=dict(sorted((made_from or {}).items())),
             objects=tuple(object_record(name, objects[name]) for name in sorted(objects)),
         )
+        if reuse:
+            newest = self.versions(kind, modality)[-1:]
+            if newest and same_content(newest[0].manifest, manifest):
+                return newest[0]
         if id is None:
             manifest = replace(manifest, id=new_id(manifest, created))
         existing = self._existing(manifest)
         if existing is not None:
             return existing
-        self._put_all({f"{manifest.path}/{name}": data for name, data in objects.items()})
+        try:
+            self._put_all({f"{manifest.path}/{name}": data for name, data in objects.items()})
+        except StoreFullError:
+            if id is None:  # else another process may be publishing the same
+                self._clear(manifest.path, objects)  # trying again must not fill it further
+            raise
         for name, data in objects.items():
             if stamp(data) != stamps[name]:
                 raise DataError(f"{data!s}: changed while it was being stored as {name}: run again")
@@ -270,6 +283,12 @@ class Catalog:
         """
         return CheckpointSlot(self.store, self._key(f"{layout.CHECKPOINTS}/{name}"))
 
+    def forget(self, path: str) -> None:
+        """Hold no longer in memory what was read of a version; its objects may be gone."""
+        self._manifests.pop(path, None)
+        for known in [known for known in self._verified if known[0] == path]:
+            del self._verified[known]
+
     def _key(self, path: str) -> str:
         return f"{self.collection}/{path}"
 
@@ -333,6 +352,11 @@ class Catalog:
             finally:
                 for future in futures:
                     future.cancel()
+
+    def _clear(self, path: str, names: Iterable[str]) -> None:
+        with suppress(StoreError):
+            for name in names:
+                self.store.delete(self._key(f"{path}/{name}"))
 
     def _record(self, version: Version, name: str) -> ObjectRecord:
         for record in version.manifest.objects:

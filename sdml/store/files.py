@@ -65,14 +65,14 @@ def replacing(path: Path, *, durable: bool = True) -> Iterator[Path]:
     try:
         yield partial
         if durable:
-            _sync(partial)
+            sync(partial)
         partial.replace(path)
     except BaseException:
         with suppress(OSError):
             partial.unlink()
         raise
     if durable:
-        _sync(path.parent)
+        sync(path.parent)
 
 
 def write_file(path: Path, data: bytes | Path) -> None:
@@ -134,10 +134,11 @@ def make_folder(folder: Path) -> None:
         return
     make_folder(folder.parent)
     folder.mkdir(exist_ok=True)
-    _sync(folder.parent)
+    sync(folder.parent)
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Bring a file, or the entries of a folder, to the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

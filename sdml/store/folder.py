@@ -9,14 +9,16 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 from sdml.errors import NotFoundError
-from sdml.store.base import ObjectInfo, Store, check_key, check_prefix, is_key
-from sdml.store.files import mapped_errors, write_file
+from sdml.store.base import ObjectInfo, Store, Unfinished, check_key, check_prefix, is_key
+from sdml.store.files import PARTIAL, mapped_errors, sync, write_file
 
 # What else lies at the path of a key that was never put: nothing, or the folder of other keys.
 _ABSENT = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
+_WRITES = 10
 
 
 class FolderStore(Store):
@@ -30,6 +32,11 @@ class FolderStore(Store):
         """See :meth:`Store.put`."""
         path = self._path(key)
         with mapped_errors(path):
+            for _ in range(_WRITES - 1):
+                # Another process may delete the last object of the folder, and so the folder.
+                with suppress(FileNotFoundError):
+                    write_file(path, data)
+                    return
             write_file(path, data)
 
     def get(self, key: str) -> bytes:
@@ -60,10 +67,42 @@ class FolderStore(Store):
         yield from self._walk(start, f"{parent}/" if parent else "", prefix)
 
     def delete(self, key: str) -> None:
-        """See :meth:`Store.delete`."""
+        """See :meth:`Store.delete`. Folders that are empty then go too."""
         path = self._path(key)
         with mapped_errors(path), suppress(*_ABSENT):
             path.unlink()
+            sync(path.parent)  # a manifest is gone for good before its objects go
+            self._prune(path.parent)
+
+    def unfinished(self, prefix: str) -> Iterator[Unfinished]:
+        """See :meth:`Store.unfinished`."""
+        parent = check_prefix(prefix).rpartition("/")[0]
+        for folder, _, names in os.walk(self._path(parent) if parent else self._folder):
+            above = Path(folder).relative_to(self._folder)
+            for name in names:
+                key = str(above / name)
+                if not name.startswith(PARTIAL) or not key.startswith(prefix):
+                    continue
+                path = Path(folder) / name
+                with mapped_errors(path), suppress(FileNotFoundError):  # finished meanwhile
+                    found = path.stat()
+                    yield Unfinished(
+                        key=key, name=name, size=found.st_size, modified=_time(found.st_mtime)
+                    )
+
+    def discard(self, write: Unfinished) -> None:
+        """See :meth:`Store.discard`."""
+        path = self._folder / write.key
+        with mapped_errors(path), suppress(FileNotFoundError):
+            path.unlink()
+            self._prune(path.parent)
+
+    def _prune(self, folder: Path) -> None:
+        """Remove the folder and those above it, up to the store's own, as far as they are empty."""
+        with suppress(OSError):  # not empty, not ours to remove, or removed by another process
+            while folder != self._folder:
+                folder.rmdir()
+                folder = folder.parent
 
     def _path(self, key: str) -> Path:
         return self._folder / check_key(key)
@@ -81,8 +120,13 @@ class FolderStore(Store):
                 if key.startswith(prefix) or prefix.startswith(key):
                     yield from self._walk(Path(entry.path), key, prefix)
             elif key.startswith(prefix):
-                size = None
+                status = None
                 with mapped_errors(entry.path), suppress(FileNotFoundError):  # deleted meanwhile
-                    size = entry.stat().st_size
-                if size is not None:
-                    yield ObjectInfo(key=key, size=size)
+                    status = entry.stat()
+                if status is not None:
+                    modified = _time(status.st_mtime)
+                    yield ObjectInfo(key=key, size=status.st_size, modified=modified)
+
+
+def _time(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)

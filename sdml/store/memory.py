@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 
 from sdml.errors import NotFoundError
-from sdml.store.base import ObjectInfo, Store, check_key, check_prefix
+from sdml.store.base import ObjectInfo, Store, Unfinished, check_key, check_prefix
+from sdml.store.clock import utc_now
 from sdml.store.files import blocks_to_store, mapped_errors, write_file
 
 
 class MemoryStore(Store):
-    """Objects in a dictionary; safe to use from several threads."""
+    """Objects in a dictionary; safe to use from several threads.
 
-    def __init__(self, name: str = "store") -> None:
+    ``clock``: the time at which an object is written.
+    """
+
+    def __init__(self, name: str = "store", *, clock: Callable[[], datetime] = utc_now) -> None:
         self.uri = f"memory://{name}"
+        self._clock = clock
         self._objects: dict[str, bytes] = {}
+        self._modified: dict[str, datetime] = {}
         self._lock = threading.Lock()
 
     def put(self, key: str, data: bytes | Path) -> None:
@@ -25,6 +32,7 @@ class MemoryStore(Store):
         content = b"".join(blocks_to_store(data))
         with self._lock:
             self._objects[key] = content
+            self._modified[key] = self._clock()
 
     def get(self, key: str) -> bytes:
         """See :meth:`Store.get`."""
@@ -51,12 +59,23 @@ class MemoryStore(Store):
         """See :meth:`Store.list`."""
         check_prefix(prefix)
         with self._lock:
-            found = {k: len(v) for k, v in self._objects.items() if k.startswith(prefix)}
-        for key in sorted(found):
-            yield ObjectInfo(key=key, size=found[key])
+            found = [
+                ObjectInfo(key=key, size=len(content), modified=self._modified[key])
+                for key, content in sorted(self._objects.items())
+                if key.startswith(prefix)
+            ]
+        yield from found
 
     def delete(self, key: str) -> None:
         """See :meth:`Store.delete`."""
         check_key(key)
         with self._lock:
             self._objects.pop(key, None)
+
+    def unfinished(self, prefix: str) -> Iterator[Unfinished]:
+        """See :meth:`Store.unfinished`. There are none: a write is one step."""
+        check_prefix(prefix)
+        yield from ()
+
+    def discard(self, write: Unfinished) -> None:
+        """See :meth:`Store.discard`."""

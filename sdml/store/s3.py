@@ -35,7 +35,7 @@ from sdml.errors import (
     StoreFullError,
     StoreUnavailableError,
 )
-from sdml.store.base import ObjectInfo, Store, check_key, check_prefix, is_key
+from sdml.store.base import ObjectInfo, Store, Unfinished, check_key, check_prefix, is_key
 from sdml.store.files import mapped_errors, replacing
 
 _PART = 8 << 20
@@ -163,13 +163,36 @@ class S3Store(Store):
             for entry in page.get("Contents", ()):
                 key = entry["Key"].removeprefix(self._above)
                 if is_key(key):
-                    yield ObjectInfo(key=key, size=int(entry["Size"]))
+                    yield ObjectInfo(
+                        key=key, size=int(entry["Size"]), modified=entry["LastModified"]
+                    )
 
     def delete(self, key: str) -> None:
         """See :meth:`Store.delete`."""
         # Most servers answer 204 for an absent key, some 404.
         with suppress(NotFoundError), self._reading(key):
             self._client.delete_object(Bucket=self._bucket, Key=self._above + key)
+
+    def unfinished(self, prefix: str) -> Iterator[Unfinished]:
+        """See :meth:`Store.unfinished`: uploads in parts. Their sizes are not known: 0."""
+        check_prefix(prefix)
+        where = f"{self.uri}/{prefix}"
+        with self._mapped(where):
+            paginator = self._client.get_paginator("list_multipart_uploads")
+            pages = list(paginator.paginate(Bucket=self._bucket, Prefix=self._above + prefix))
+        for entry in (entry for page in pages for entry in page.get("Uploads", ())):
+            key = entry["Key"].removeprefix(self._above)
+            if is_key(key):
+                yield Unfinished(
+                    key=key, name=entry["UploadId"], size=0, modified=entry["Initiated"]
+                )
+
+    def discard(self, write: Unfinished) -> None:
+        """See :meth:`Store.discard`."""
+        with suppress(NotFoundError), self._reading(write.key):
+            self._client.abort_multipart_upload(
+                Bucket=self._bucket, Key=self._above + write.key, UploadId=write.name
+            )
 
     def _where(self, key: str) -> str:
         return f"{self.uri}/{check_key(key)}"

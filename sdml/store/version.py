@@ -45,6 +45,15 @@ def new_id(manifest: Manifest, created: datetime) -> str:
     return f"{created:%Y%m%dT%H%M%S%f}Z-{hashlib.sha256(canonical(content)).hexdigest()[:12]}"
 
 
+def same_content(one: Manifest, other: Manifest) -> bool:
+    """Whether two versions hold the same, made from the same with the same settings."""
+    return (one.objects, one.settings, one.made_from) == (
+        other.objects,
+        other.settings,
+        other.made_from,
+    )
+
+
 def difference(record: ObjectRecord, size: int, checksum: str) -> str | None:
     """How bytes of this size and checksum differ from what the record says, or None."""
     if size != record.bytes:

@@ -9,13 +9,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from sdml.tracking.address import parse_address
-from sdml.tracking.base import Run, Tracker, Unsent
+from sdml.tracking.base import FoundRun, Run, Tracker, Unsent
 from sdml.tracking.events import RunStatus
 from sdml.tracking.memory import MemoryRun, MemoryTracker
 from sdml.tracking.null import NullRun, NullTracker
 from sdml.tracking.resend import resend
 
 __all__ = [
+    "FoundRun",
     "MemoryRun",
     "MemoryTracker",
     "NullRun",

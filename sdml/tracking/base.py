@@ -52,6 +52,16 @@ class Unsent:
     path: Path
 
 
+@dataclass(frozen=True, kw_only=True)
+class FoundRun:
+    """A run that was looked up; ``running`` until somebody has finished it."""
+
+    id: str
+    name: str
+    tags: Mapping[str, str]
+    running: bool
+
+
 class Run(ABC):
     """One run. It belongs to the process that started it; its methods may be called by threads.
 
@@ -210,4 +220,11 @@ class Tracker(ABC):
 
         Raises:
             TrackingError: there is no such run, or the server refuses for good.
+        """
+
+    @abstractmethod
+    def find(self, experiment: str, tags: Mapping[str, str]) -> list[FoundRun]:
+        """The runs of an experiment that carry all these tags, oldest first.
+
+        None when the server does not answer: that is logged, and no error.
         """

@@ -6,10 +6,11 @@ raising: being down is an ordinary answer here, and nothing of it may reach a tr
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from sdml.tracking.base import FoundRun
 from sdml.tracking.events import Event, Metrics, Start
 from sdml.tracking.spool import Spool
 
@@ -37,6 +38,9 @@ class Backend(Protocol):
 
     def open_run(self, start: Start) -> str | Failure:
         """Create the run and return its id; asked again, find the run made the first time."""
+
+    def find_runs(self, experiment: str, tags: Mapping[str, str]) -> list[FoundRun] | Failure:
+        """The runs of an experiment that carry all these tags, oldest first."""
 
     def send(self, run_id: str, event: Event) -> Failure | None:
         """Store one event; asked again with the same event, change nothing."""

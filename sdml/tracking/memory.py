@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Mapping
 
 from sdml.errors import TrackingError
-from sdml.tracking.base import Run, Tracker, Unsent, now
+from sdml.tracking.base import FoundRun, Run, Tracker, Unsent, now
 from sdml.tracking.events import (
     Artifact,
     Dataset,
@@ -117,6 +117,17 @@ class MemoryTracker(Tracker):
         run.reopen()
         run.tag(tags or {})
         return run
+
+    def find(self, experiment: str, tags: Mapping[str, str]) -> list[FoundRun]:
+        """Those among ``runs``."""
+        wanted = clean_tags(tags).items()
+        return [
+            FoundRun(
+                id=run.id, name=run.name, tags=dict(run.logged_tags), running=run.status is None
+            )
+            for run in self.runs
+            if run.experiment == experiment and wanted <= run.logged_tags.items()
+        ]
 
     def run(self, run_id: str) -> MemoryRun:
         """The run with that id.

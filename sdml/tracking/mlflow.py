@@ -19,12 +19,13 @@ import os
 import tempfile
 import threading
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from sdml.errors import MissingExtraError, TrackingError
 from sdml.tracking.address import Address, check_database
+from sdml.tracking.base import FoundRun
 from sdml.tracking.delivery import Failure
 from sdml.tracking.events import (
     Artifact,
@@ -96,6 +97,12 @@ class MlflowBackend:
         failure = self._attempt(lambda: result.append(self._open(start)))
         return failure or result[0]
 
+    def find_runs(self, experiment: str, tags: Mapping[str, str]) -> list[FoundRun] | Failure:
+        """Look runs up; an experiment that is not there has none."""
+        result: list[FoundRun] = []
+        failure = self._attempt(lambda: result.extend(self._find(experiment, tags)))
+        return failure or result
+
     def send(self, run_id: str, event: Event) -> Failure | None:
         """Store one event."""
         return self._attempt(lambda: self._send(run_id, event))
@@ -138,7 +145,7 @@ class MlflowBackend:
             tags[_PARENT_TAG] = _root(parent)
         elif start.parent is not None:
             tags[PARENT_UID_TAG] = start.parent.removeprefix(PLACEHOLDER)
-        found = _search(client, experiment, UID_TAG, start.uid)
+        found = list(_search(client, experiment, {UID_TAG: start.uid}))
         if found:
             run_id = found[0].info.run_id
         else:
@@ -147,16 +154,30 @@ class MlflowBackend:
             ).info.run_id
         # Both sides create first and look second, so at least one of them sees the other.
         if PARENT_UID_TAG in tags:
-            for late in _search(client, experiment, UID_TAG, tags[PARENT_UID_TAG]):
+            for late in _search(client, experiment, {UID_TAG: tags[PARENT_UID_TAG]}):
                 client.set_tag(run_id, _PARENT_TAG, _root(late))
-        for orphan in _search(client, experiment, PARENT_UID_TAG, start.uid):
+        for orphan in _search(client, experiment, {PARENT_UID_TAG: start.uid}):
             client.set_tag(orphan.info.run_id, _PARENT_TAG, tags.get(_PARENT_TAG, run_id))
         return str(run_id)
+
+    def _find(self, name: str, tags: Mapping[str, str]) -> Iterator[FoundRun]:
+        client = self._client()
+        experiment = client.get_experiment_by_name(name)
+        if experiment is None:
+            return
+        for run in _search(client, experiment.experiment_id, tags):
+            yield FoundRun(
+                id=str(run.info.run_id),
+                name=str(run.info.run_name),
+                tags=dict(run.data.tags),
+                running=run.info.status == "RUNNING",
+            )
 
     def _adopt(self, client: MlflowClient, run_id: str, start: Start) -> str:
         if run_id.startswith(PLACEHOLDER):
             experiment = self._experiment(client, start.experiment)
-            found = _search(client, experiment, UID_TAG, run_id.removeprefix(PLACEHOLDER))
+            uid = run_id.removeprefix(PLACEHOLDER)
+            found = list(_search(client, experiment, {UID_TAG: uid}))
             if not found:
                 # An ordinary outage to the caller: asked again until it is over.
                 raise ConnectionError(f"the run {run_id} has not reached the server yet")
@@ -287,8 +308,18 @@ def _root(run: MlflowRun) -> str:
     return str(run.data.tags.get(_PARENT_TAG) or run.info.run_id)
 
 
-def _search(client: MlflowClient, experiment: str, tag: str, value: str) -> Sequence[MlflowRun]:
-    return client.search_runs([experiment], f"tags.`{tag}` = '{value}'")
+def _search(client: MlflowClient, experiment: str, tags: Mapping[str, str]) -> Iterator[MlflowRun]:
+    """The runs with all these tags, oldest first."""
+    wanted = " and ".join(f"tags.`{name}` = '{value}'" for name, value in tags.items())
+    token = None
+    while True:
+        page = client.search_runs(
+            [experiment], wanted, order_by=["attributes.start_time"], page_token=token
+        )
+        yield from page
+        token = page.token
+        if not token:
+            return
 
 
 def _parts(values: list[Any], size: int) -> Iterator[list[Any]]:

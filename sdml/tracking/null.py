@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sdml.tracking.base import Run, Tracker, Unsent
+from sdml.tracking.base import FoundRun, Run, Tracker, Unsent
 from sdml.tracking.events import Event
 
 
@@ -42,3 +42,8 @@ class NullTracker(Tracker):
         """A run that keeps nothing."""
         del experiment, run_id, tags
         return NullRun()
+
+    def find(self, experiment: str, tags: Mapping[str, str]) -> list[FoundRun]:
+        """Nothing."""
+        del experiment, tags
+        return []

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from sdml.errors import TrackingError
-from sdml.tracking.base import Run, Tracker, Unsent, now
+from sdml.tracking.base import FoundRun, Run, Tracker, Unsent, now
 from sdml.tracking.delivery import Backend, Delivery, Failure
 from sdml.tracking.events import Event, Start
 from sdml.tracking.names import clean_tags, mask
@@ -125,6 +125,18 @@ class RemoteTracker(Tracker):
             TrackingError: there is no such run, or the server refuses for good.
         """
         return self._begin(experiment, run_id, None, tags, run_id)
+
+    def find(self, experiment: str, tags: Mapping[str, str]) -> list[FoundRun]:
+        """Ask the server."""
+        found = self._backend.find_runs(experiment, clean_tags(tags))
+        if isinstance(found, Failure):
+            logger.warning(
+                "runs could not be looked up on the tracking server %s: %s",
+                self._backend.address,
+                mask(found.reason),
+            )
+            return []
+        return found
 
     def _begin(
         self,

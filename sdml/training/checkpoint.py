@@ -1,4 +1,4 @@
-"""A checkpoint: the state of a training at the end of an epoch, as bytes in a slot.
+"""A checkpoint: the state of a training after any of its batches, as bytes in a slot.
 
 It carries a fingerprint of what decides the result. A checkpoint of another training, or a
 damaged one, is left aside with a warning: training again is safe, continuing is not.
@@ -22,10 +22,11 @@ from sdml.training.history import EpochRecord
 
 logger = logging.getLogger(__name__)
 
-_SCHEMA = 1
+_SCHEMA = 2  # 2: also in the middle of an epoch
 _NOT_DECISIVE = {"checkpoint_seconds", "device", "threads"}
 _BEST = "best."
 _LEARNER = "learner."
+_LOSSES = "losses"
 
 Arrays = dict[str, npt.NDArray[Any]]
 
@@ -45,12 +46,21 @@ class CheckpointSlot(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Checkpoint:
-    """A training after ``len(history)`` epochs, of which ``best_epoch`` is selected so far."""
+    """A training after ``len(history)`` epochs and S batches of the next.
+
+    Attributes:
+        learner: networks and optimiser.
+        best: the encoder of ``best_epoch``; empty before the end of the first epoch.
+        best_epoch: the epoch selected so far, from 1; 0 before the end of the first.
+        history: the finished epochs.
+        losses_S3: of the batches of the epoch under way.
+    """
 
     learner: Arrays
     best: Arrays
     best_epoch: int
     history: tuple[EpochRecord, ...]
+    losses_S3: npt.NDArray[np.float32]
 
 
 def settings_digest(settings: TrainingSettings) -> str:
@@ -85,17 +95,15 @@ def save(slot: CheckpointSlot, checkpoint: Checkpoint, mark: str) -> None:
     }
     arrays = {_LEARNER + name: array for name, array in checkpoint.learner.items()}
     arrays |= {_BEST + name: array for name, array in checkpoint.best.items()}
+    arrays[_LOSSES] = checkpoint.losses_S3
     try:
         slot.save(pack(arrays, note))
     except StoreError as error:
         logger.warning("training goes on, but its checkpoint could not be saved: %s", error)
 
 
-def load(slot: CheckpointSlot, mark: str) -> Checkpoint | None:
-    """The checkpoint in a slot if it is sound and bears ``mark``, else None, with a warning."""
-    data = slot.load()
-    if data is None:
-        return None
+def load(data: bytes, mark: str) -> Checkpoint | None:
+    """What a slot held, if it is sound and bears ``mark``, else None, with a warning."""
     try:
         arrays, note = unpack(data, "the checkpoint")
         if note["fingerprint"] != mark:
@@ -109,8 +117,9 @@ def load(slot: CheckpointSlot, mark: str) -> Checkpoint | None:
             best=_part(arrays, _BEST),
             best_epoch=note["best_epoch"],
             history=tuple(EpochRecord(**record) for record in note["history"]),
+            losses_S3=arrays[_LOSSES].reshape(-1, 3),
         )
-    except (IntegrityError, KeyError, TypeError) as error:
+    except (IntegrityError, KeyError, TypeError, ValueError) as error:
         logger.warning("the checkpoint is damaged (%s): training starts from the beginning", error)
         return None
 

@@ -88,17 +88,18 @@ class Samples:
         return self._features_ND.shape[1]
 
     def batches(
-        self, size: int, *, seed: int, epoch: int, drop_last: bool
+        self, size: int, *, seed: int, epoch: int, drop_last: bool, done: int = 0
     ) -> Iterator[tuple[Tensor, Tensor]]:
         """Shuffled (features_BD, targets_BC); the next batch overwrites the features of the last.
 
         With ``drop_last`` the N mod ``size`` samples at the end of the permutation are left out.
+        The first ``done`` batches are passed over.
         """
         order_N = torch.from_numpy(np.random.default_rng((seed, epoch)).permutation(len(self)))
         order_N = order_N.to(self._features_ND.device)
         rows_BD = self._features_ND.new_empty((min(size, len(self)), self.features))
         end = len(self) - len(self) % size if drop_last else len(self)
-        for start in range(0, end, size):
+        for start in range(done * size, end, size):
             chosen_B = order_N[start : start + size]
             features_BD = rows_BD[: len(chosen_B)]
             torch.index_select(self._features_ND, 0, chosen_B, out=features_BD)

@@ -27,7 +27,7 @@ _MOMENTS = ("exp_avg", "exp_avg_sq")
 
 
 class Learner:
-    """Encoder, decoder and Adam.
+    """Encoder, decoder and Adam on one ``device``.
 
     Initial values depend on ``settings.seed`` and the shapes only.
     """
@@ -64,6 +64,7 @@ class Learner:
             output_relu=settings.decoder_output_relu,
             generator=generator,
         ).to(device)
+        self.device = device
         self._settings = settings
         self._projection_KC = torch.from_numpy(projection_KC.copy()).to(device)
         # without weight on the reconstruction the decoder is not trained, only measured
@@ -81,10 +82,7 @@ class Learner:
 
     def step(self, features_BD: Tensor, targets_BC: Tensor) -> Tensor:
         """One step of Adam; returns the losses before it, as :meth:`measure` does."""
-        codes_BK = self.encoder(features_BD)
-        with torch.set_grad_enabled(self._decoding):
-            reconstruction_BD = self.decoder(codes_BK)
-        losses = self._losses(codes_BK, reconstruction_BD, features_BD, targets_BC)
+        losses = self._forward(features_BD, targets_BC)
         self._adam.zero_grad()
         losses.total.backward()  # type: ignore[no-untyped-call]
         self._adam.step()
@@ -150,6 +148,13 @@ class Learner:
             for name, parameter in self._trained.items():
                 parameter.copy_(tensors[name])
         self._adam.load_state_dict(adam)
+
+    def _forward(self, features_BD: Tensor, targets_BC: Tensor) -> Losses:
+        """The losses of a batch, ready to be differentiated."""
+        codes_BK = self.encoder(features_BD)
+        with torch.set_grad_enabled(self._decoding):
+            reconstruction_BD = self.decoder(codes_BK)
+        return self._losses(codes_BK, reconstruction_BD, features_BD, targets_BC)
 
     def _losses(
         self, codes_BK: Tensor, reconstruction_BD: Tensor, features_BD: Tensor, targets_BC: Tensor

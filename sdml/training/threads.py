@@ -15,10 +15,15 @@ import torch
 
 
 @contextmanager
-def thread_count(threads: int | None) -> Iterator[None]:
-    """Run torch's operations with so many threads (by default, one a core), then as before."""
+def thread_count(threads: int | None, *, share: int = 1) -> Iterator[None]:
+    """Run torch's operations with so many threads, then as before.
+
+    Args:
+        threads: by default one a core.
+        share: among how many processes the cores are divided.
+    """
     before = torch.get_num_threads()
-    torch.set_num_threads(threads or available_cores())
+    torch.set_num_threads(threads or max(1, available_cores() // share))
     try:
         yield
     finally:

@@ -37,7 +37,7 @@ def test_the_common_options_and_exit_codes_are_described() -> None:
     common = PAGE.split("## All commands")[1].split("\n## ")[0]
     for flag in COMMON:
         assert f"`{flag}`" in common
-    assert re.findall(r"^\| (\d+) \|", common, re.MULTILINE) == ["0", "1", "2", "130"]
+    assert re.findall(r"^\| (\d+) \|", common, re.MULTILINE) == ["0", "1", "2", "130", "143"]
 
 
 def example(command: str) -> Any:
@@ -85,4 +85,7 @@ def test_the_objects_shown_are_those_of_the_commands(
     listed = run("list", finished, "--json").json
     encoders = {"items": [item for item in listed["items"] if item["kind"] == "encoder"]}
     assert shape(encoders) == shape(example("list"))
+    report = next(item["uri"] for item in listed["items"] if item["kind"] == "report")
+    collected = run("gc", finished, "--version", report, "--dry-run", "--json").json
+    assert shape(collected) == shape(example("gc"))
     assert shape(example("resend")) == {"sent": int}

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -11,20 +12,23 @@ import pytest
 
 from sdml import __version__
 from sdml.cli.main import main, parser
-from sdml.errors import StoreUnavailableError, UserError
+from sdml.errors import Interrupted, StoreUnavailableError, UserError
 from tests.cli.conftest import Run
 from tests.steps import tiny
 
-COMMANDS = ["init", "prepare", "train", "evaluate", "list", "embed", "search", "score", "resend"]
+COMMANDS = [
+    "init", "prepare", "train", "evaluate", "list", "gc", "embed", "search", "score", "resend",
+]  # fmt: skip
 
 # Every argument of every command. Knobs belong into the experiment file, not here.
 COMMON = {"--help", "--json", "--quiet"}
 ALLOWED = {
     "init": {"files", "--collection", "--output"},
-    "prepare": {"file", "--modality"},
-    "train": {"file", "--modality"},
+    "prepare": {"file", "--modality", "--new-modality"},
+    "train": {"file", "--modality", "--reuse", "--result", "--processes"},
     "evaluate": {"file"},
     "list": {"file", "--verify"},
+    "gc": {"file", "--keep", "--version", "--grace", "--checkpoints-older-than", "--dry-run"},
     "embed": {"file", "--modality", "--input", "--output"},
     "search": {"file", "--query", "--input", "--row", "--gallery", "--top", "--class"},
     "score": {
@@ -138,6 +142,7 @@ def failing(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> None:
     [
         (UserError("a\n  b"), 2, "sdml: error: a b"),
         (StoreUnavailableError("gone"), 1, "sdml: error: gone"),
+        (Interrupted("told to"), 143, "sdml: error: told to"),
         (KeyboardInterrupt(), 130, "sdml: error: interrupted"),
         (MemoryError("12 GiB"), 1, "sdml: error: not enough memory: 12 GiB"),
     ],
@@ -148,6 +153,25 @@ def test_exit_codes(
     failing(error, monkeypatch)
     shown = run("list", "a.yaml")
     assert (shown.code, shown.out, shown.err) == (code, "", f"{line}\n")
+
+
+def test_sigterm_ends_every_command_where_it_stands(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def told(*_: object) -> None:
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+        except Exception as error:  # as code of others may do
+            raise AssertionError from error
+        raise AssertionError
+
+    monkeypatch.setattr("sdml.cli.inventory.open_experiment", told)
+    before = signal.getsignal(signal.SIGTERM)
+    shown = run("list", "a.yaml")
+    assert (shown.code, shown.out) == (143, "")
+    (line,) = shown.err.splitlines()
+    assert line.startswith("sdml: error: ended by SIGTERM")
+    assert signal.getsignal(signal.SIGTERM) == before
 
 
 def test_a_defect_shows_its_traceback_and_asks_for_a_report(

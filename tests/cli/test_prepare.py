@@ -48,6 +48,19 @@ def test_again_changes_nothing(run: Run, collection: Path) -> None:
     assert tiny.checksums(collection.parent / "store") == before
 
 
+def test_a_new_modality_needs_a_collection_to_join(run: Run, collection: Path) -> None:
+    text = (collection, "--modality", "text", "--new-modality", "--json")
+    alone = run("prepare", *text)
+    assert (alone.code, alone.out) == (2, "")
+    assert "no subspace" in alone.err or "subspace" in alone.err
+    assert not (collection.parent / "store").exists()
+    first = run("prepare", collection, "--modality", "image", "--json").json
+    joined = run("prepare", *text)
+    assert joined.code == 0, joined.err
+    assert joined.json["subspace"] == first["subspace"]
+    assert joined.json["features"].keys() == {"text"}
+
+
 def test_it_is_not_tracked(run: Run, tmp_path: Path) -> None:
     tiny.write_sources(tmp_path, "image")
     file = tiny.write_experiment(tmp_path, "image", tracking="sqlite:///mlflow.db")

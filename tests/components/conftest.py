@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from kfp import dsl
 
+from components.begin.component import begin
 from components.prepare.component import prepare
 from sdml.experiment import parse_experiment
 from sdml.steps.context import Context
@@ -57,18 +58,20 @@ def artifact(tmp_path: Path) -> Make:
     return make
 
 
+@pytest.fixture(autouse=True)
+def pipeline_run(monkeypatch: pytest.MonkeyPatch) -> str:
+    """Id of the pipeline run, as the pod's label says it on a cluster."""
+    monkeypatch.setenv("SDML_PIPELINE_RUN", "run-1")
+    return "run-1"
+
+
 @pytest.fixture
 def prepared(experiment: str, artifact: Make) -> Any:
-    """What the prepare task hands on for both modalities."""
+    """What the first two tasks hand on for both modalities."""
     made = artifact(dsl.Dataset)
-    prepare.python_func(
-        experiment=experiment,
-        modalities=["image", "text"],
-        new_modality=False,
-        pipeline="train",
-        pipeline_run="run-1",
-        prepared=made,
-    )
+    names = ["image", "text"]
+    inputs, _ = begin.python_func(experiment, names, False, "train")
+    prepare.python_func(experiment, names, False, inputs, made)
     return made
 
 

@@ -10,14 +10,23 @@ import pytest
 from kfp import components as loader
 from kfp.compiler import Compiler
 
+from components.begin.component import begin
 from components.evaluate.component import evaluate
+from components.finish.component import finish
 from components.gather.component import gather
 from components.image import IMAGE
 from components.prepare.component import prepare
 from components.train.component import train
 
 FOLDER = Path(__file__).parents[2] / "components"
-COMPONENTS = {"prepare": prepare, "train": train, "gather": gather, "evaluate": evaluate}
+COMPONENTS = {
+    "begin": begin,
+    "prepare": prepare,
+    "train": train,
+    "gather": gather,
+    "evaluate": evaluate,
+    "finish": finish,
+}
 
 
 def test_every_folder_is_listed() -> None:

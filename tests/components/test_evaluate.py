@@ -24,7 +24,7 @@ def gathered(experiment: str, prepared: Any, artifact: Make) -> Any:
         for modality in ("image", "text"):
             encoder = artifact(dsl.Model)
             train.python_func(
-                experiment, modality, prepared, encoder, artifact(dsl.Metrics), weight
+                experiment, modality, weight, prepared, encoder, artifact(dsl.Metrics)
             )
             encoders.append(encoder)
     made = artifact()
@@ -37,7 +37,7 @@ def test_evaluates_the_encoders_of_one_weight(
     experiment: str, prepared: Any, gathered: Any, artifact: Make, context: Context, weight: float
 ) -> None:
     metrics, report = artifact(dsl.Metrics), artifact(dsl.HTML)
-    evaluate.python_func(experiment, prepared, gathered, metrics, report, weight)
+    evaluate.python_func(experiment, prepared, gathered, {}, metrics, report, weight)
     chosen = {
         record["modality"]: record["encoder"]
         for record in json.loads(Path(gathered.path).read_text())
@@ -71,7 +71,7 @@ def test_fails_with_one_line_without_encoders(
     Path(nothing.path).write_text("[]")
     metrics, report = artifact(dsl.Metrics), artifact(dsl.HTML)
     with pytest.raises(SystemExit) as ended:
-        evaluate.python_func(experiment, prepared, nothing, metrics, report)
+        evaluate.python_func(experiment, prepared, nothing, {}, metrics, report)
     assert ended.value.code == 2
     lines = [line for line in capsys.readouterr().out.splitlines() if "error" in line]
     assert len(lines) == 1

@@ -21,3 +21,11 @@ def test_keeps_every_record_in_order(count: int, artifact: Callable[..., Any]) -
     assert json.loads(Path(gathered.path).read_text()) == [
         {"encoder": f"uri-{number}", "weight": 0.1} for number in range(count)
     ]
+
+
+def test_adds_to_the_list_of_another_loop(artifact: Callable[..., Any]) -> None:
+    earlier, gathered, encoder = artifact(), artifact(), artifact(dsl.Model)
+    Path(earlier.path).write_text('[{"encoder": "a"}]')
+    Path(encoder.path).write_text('{"encoder": "b"}')
+    gather.python_func([encoder], gathered, earlier)
+    assert json.loads(Path(gathered.path).read_text()) == [{"encoder": "a"}, {"encoder": "b"}]

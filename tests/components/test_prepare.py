@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from kfp import dsl
 
+from components.begin.component import begin
 from components.prepare.component import prepare
 from sdml.steps.context import Context
 
@@ -18,8 +19,6 @@ def test_pins_what_it_has_stored(prepared: Any, context: Context) -> None:
     features = {m: context.catalog.latest("features", m).uri for m in ("image", "text")}
     assert pins["subspace"] == subspace.uri
     assert pins["features"] == features
-    assert pins["encoders"] == {}
-    assert pins["pipeline_run"] == "run-1"
 
 
 def test_metadata_names_subspace_and_feature_sets(prepared: Any) -> None:
@@ -33,17 +32,29 @@ def test_metadata_names_subspace_and_feature_sets(prepared: Any) -> None:
 
 def test_refuses_a_new_modality_without_a_stored_subspace(
     experiment: str,
+    context: Context,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        begin.python_func(experiment, ["image"], True, "new-modality")
+    assert ended.value.code == 2
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.startswith("sdml: error: a new modality needs the collection's stored subspace")
+    assert second == "sdml: exit code 2"
+    assert context.catalog.inventory() == []
+
+
+def test_refuses_what_the_run_did_not_begin_with(
+    experiment: str,
     artifact: Callable[..., Any],
     context: Context,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     made = artifact(dsl.Dataset)
     with pytest.raises(SystemExit) as ended:
-        prepare.python_func(experiment, ["image"], True, "new-modality", "run-1", made)
+        prepare.python_func(experiment, ["image"], False, "another digest", made)
     assert ended.value.code == 2
-    first, second = capsys.readouterr().out.splitlines()
-    assert first.startswith("sdml: error: a new modality needs the collection's stored subspace")
-    assert second == "sdml: exit code 2"
+    assert "one of them has changed" in capsys.readouterr().out
     assert context.catalog.inventory() == []
     assert made.metadata == {}
 
@@ -57,7 +68,7 @@ def test_an_unusable_experiment_is_one_line(
     text: str, words: str, artifact: Callable[..., Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as ended:
-        prepare.python_func(text, ["image"], False, "train", "run-1", artifact(dsl.Dataset))
+        prepare.python_func(text, ["image"], False, "digest", artifact(dsl.Dataset))
     assert ended.value.code == 2
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 2

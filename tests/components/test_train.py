@@ -16,26 +16,25 @@ from sdml.steps.train import train as train_step
 Make = Callable[..., Any]
 
 
-@pytest.mark.parametrize(("weight", "expected"), [(None, 0.25), (0.75, 0.75), (0.0, 0.0)])
+@pytest.mark.parametrize("weight", [0.25, 0.75, 0.0])
 def test_trains_the_modality_with_the_weight(
     experiment: str,
     prepared: Any,
     artifact: Make,
     context: Context,
-    weight: float | None,
-    expected: float,
+    weight: float,
 ) -> None:
     encoder, metrics = artifact(dsl.Model), artifact(dsl.Metrics)
-    train.python_func(experiment, "text", prepared, encoder, metrics, weight)
+    train.python_func(experiment, "text", weight, prepared, encoder, metrics)
     record = json.loads(Path(encoder.path).read_text())
     [stored] = context.catalog.versions("encoder")
     assert stored.manifest.modality == "text"
-    assert stored.manifest.settings["lambda"] == expected
+    assert stored.manifest.settings["lambda"] == weight
     assert stored.manifest.made_from["features"] == context.catalog.latest("features", "text").path
     assert record["encoder"] == stored.uri
     assert record["modality"] == "text"
-    assert record["weight"] == expected
-    assert encoder.metadata == {"encoder": stored.uri, "modality": "text", "lambda": expected}
+    assert record["weight"] == weight
+    assert encoder.metadata == {"encoder": stored.uri, "modality": "text", "lambda": weight}
     history = json.loads(context.catalog.read(stored, "history.json"))
     assert [epoch["epoch"] for epoch in history] == [1, 2]
     assert metrics.metadata["epochs"] == 2
@@ -47,7 +46,7 @@ def test_makes_the_encoder_that_the_step_makes(
     experiment: str, prepared: Any, artifact: Make, context: Context
 ) -> None:
     encoder = artifact(dsl.Model)
-    train.python_func(experiment, "image", prepared, encoder, artifact(dsl.Metrics))
+    train.python_func(experiment, "image", 0.25, prepared, encoder, artifact(dsl.Metrics))
     made = context.catalog.get(encoder.metadata["encoder"])
     direct = context.catalog.get(train_step(context, "image").encoder)
     digests = {
@@ -67,8 +66,33 @@ def test_a_weight_that_is_not_allowed_is_one_line(
     encoder, metrics = artifact(dsl.Model), artifact(dsl.Metrics)
     capsys.readouterr()
     with pytest.raises(SystemExit) as ended:
-        train.python_func(experiment, "text", prepared, encoder, metrics, 1.5)
+        train.python_func(experiment, "text", 1.5, prepared, encoder, metrics)
     assert ended.value.code == 2
     lines = capsys.readouterr().out.splitlines()
     assert [line for line in lines if line.startswith("sdml: error: ") and "lambda" in line]
     assert context.catalog.versions("encoder") == []
+
+
+def test_a_modality_that_was_not_prepared_is_one_line(
+    experiment: str, prepared: Any, artifact: Make, capsys: pytest.CaptureFixture[str]
+) -> None:
+    encoder, metrics = artifact(dsl.Model), artifact(dsl.Metrics)
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as ended:
+        train.python_func(experiment, "audio", 0.5, prepared, encoder, metrics)
+    assert ended.value.code == 2
+    assert "one of image, text, not 'audio'" in capsys.readouterr().out
+
+
+def test_takes_the_stored_encoder_of_the_same_training_unless_told_not_to(
+    experiment: str, prepared: Any, artifact: Make, context: Context
+) -> None:
+    records = []
+    for reuse in (True, True, False):
+        encoder = artifact(dsl.Model)
+        train.python_func(experiment, "image", 0.5, prepared, encoder, artifact(dsl.Metrics), reuse)
+        records.append(json.loads(Path(encoder.path).read_text()))
+    assert len({record["encoder"] for record in records}) == 1  # the same bytes, stored once
+    first, second, third = (record["seconds"] for record in records)
+    assert len(context.catalog.versions("encoder")) == 1
+    assert second < min(first, third)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipelines import NAMES
-from pipelines.catalogue import BUILDERS, arguments_for
+from pipelines.catalogue import BUILDERS, arguments_for, one_line
 from sdml.errors import ExperimentError
 from sdml.experiment import parse_experiment, read_experiment
 from tests.pipelines.world import write_experiment
@@ -43,13 +43,32 @@ def test_chooses_modalities_in_the_order_asked(
     assert arguments["modalities"] == chosen
 
 
+def test_each_training_carries_its_own_weight(tmp_path: Path) -> None:
+    modalities = {"image": {"source": "i.npz", "lambda": 0.75}, "text": {"source": "t.npz"}}
+    experiment = read_experiment(write_experiment(tmp_path, modalities=modalities))
+    assert arguments_for("train", experiment, modalities=None)["trainings"] == [
+        {"modality": "image", "weight": 0.75},
+        {"modality": "text", "weight": 0.25},
+    ]
+
+
 def test_the_sweep_has_every_case_once(tmp_path: Path) -> None:
     experiment = read_experiment(write_experiment(tmp_path, sweep={"lambdas": [0, 0.5, 1]}))
     arguments = arguments_for("sweep", experiment, modalities=None)
     assert arguments["weights"] == [0.0, 0.5, 1.0]
-    assert arguments["cases"] == [
+    assert arguments["trainings"] == [
         {"modality": m, "weight": w} for w in (0.0, 0.5, 1.0) for m in ("image", "text")
     ]
+
+
+def test_a_pod_finds_store_and_tracking_in_its_environment(tmp_path: Path) -> None:
+    file = write_experiment(tmp_path, tracking="sqlite:///runs.db")
+    experiment = read_experiment(file)
+    data = json.loads(one_line(experiment, in_pods=True))
+    assert (data["store"], data["tracking"]) == ("${SDML_STORE}", "${MLFLOW_TRACKING_URI}")
+    said = {"store": "s3://bucket/here", "tracking": "http://mlflow:5000"}
+    data = json.loads(one_line(experiment.model_copy(update=said), in_pods=True))
+    assert {name: data[name] for name in said} == said
 
 
 @pytest.mark.parametrize("name", NAMES)

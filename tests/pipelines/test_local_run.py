@@ -60,7 +60,7 @@ def running(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], Path, str]]
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     assert process.stderr is not None
-    assert process.stderr.readline() == "task prepare\n"
+    assert process.stderr.readline() == "task begin\n"
     while len(processes_with(marker)) < 3:
         time.sleep(0.05)
     yield process, scratch, marker

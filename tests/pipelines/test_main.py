@@ -102,10 +102,10 @@ def test_a_task_that_meets_a_users_mistake_ends_the_run_with_its_line(
     assert main(["run", "train", "--experiment", str(file)]) == 2
     out, err = capsys.readouterr()
     assert out == ""
-    first, second = err.splitlines()
-    assert first == "task prepare"
-    assert second.startswith("sdml: error: task prepare: ")
-    assert str(missing) in second
+    begun, prepared, error = err.splitlines()
+    assert (begun, prepared) == ("task begin", "task prepare")
+    assert error.startswith("sdml: error: task prepare: ")
+    assert str(missing) in error
     assert not (tmp_path / "world" / "store").exists()
 
 

@@ -68,3 +68,16 @@ def test_an_unexplained_failure_keeps_the_last_lines_of_that_task() -> None:
 def test_a_task_that_quotes_a_failure_has_not_failed() -> None:
     log, _ = read(START.format("train"), "    sdml: Task 'x' finished with status FAILURE")
     assert not log.failed
+
+
+def test_the_exit_task_after_a_failure_changes_nothing() -> None:
+    log, said = read(
+        START.format("train"),
+        "    sdml: error: the loss is not finite",
+        FAILURE.format("train"),
+        START.format("finish"),
+        "    sdml: outcome of the pipeline run: failed",
+        FAILURE.format("finish"),
+    )
+    assert said == ["task train"]
+    assert (log.task, log.error) == ("train", "the loss is not finite")

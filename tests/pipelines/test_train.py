@@ -14,6 +14,8 @@ from tests.pipelines.world import FinishedRun
 
 pytestmark = pytest.mark.slow
 
+ORDER = ("begin", "prepare", "train", "train", "gather", "evaluate", "finish")
+
 
 def test_every_encoder_is_the_one_that_the_step_makes(trained: FinishedRun, tmp_path: Path) -> None:
     settings = {"store": str(tmp_path / "direct"), "tracking": None}
@@ -53,11 +55,11 @@ def test_one_parent_with_the_figures_and_a_child_for_each_modality(trained: Fini
     assert parent.data.tags["report"] == trained.context.catalog.versions("report")[0].uri
     mean = sum(figures.values()) / len(figures)
     assert parent.data.metrics == pytest.approx({"lambda": 0.25, **figures, "map/mean": mean})
-    assert [child.info.run_name for child in children] == ["image", "text"]
+    assert [child.info.run_name for child in children] == ["image λ=0.25", "text λ=0.25"]
     for child, seed in zip(children, ("1", "2"), strict=True):
         tags = child.data.tags
         assert child.info.status == "FINISHED"
-        assert tags["modality"] == child.info.run_name
+        assert child.info.run_name == f"{tags['modality']} λ=0.25"
         assert tags["subspace"] == subspace.manifest.id
         assert tags["encoder"] == trained.context.catalog.latest("encoder", tags["modality"]).uri
         assert tags["pipeline_run"] == parent.data.tags["pipeline_run"]
@@ -68,7 +70,7 @@ def test_one_parent_with_the_figures_and_a_child_for_each_modality(trained: Fini
 
 def test_says_each_task_and_what_it_made(trained: FinishedRun) -> None:
     tasks = [line for line in trained.lines if not line.startswith(" ")]
-    assert tasks == [f"task {t}" for t in ("prepare", "train", "train", "gather", "evaluate")]
+    assert tasks == [f"task {t}" for t in ORDER]
     for modality in ("image", "text"):
         uri = trained.context.catalog.latest("encoder", modality).uri
         assert any(line.startswith("  ") and uri in line for line in trained.lines)

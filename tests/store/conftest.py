@@ -28,3 +28,8 @@ def scratch(tmp_path: Path) -> Path:
 @pytest.fixture
 def catalog(store: Store, scratch: Path) -> Catalog:
     return Catalog(store, "digits", scratch)
+
+
+@pytest.fixture
+def memory() -> Catalog:
+    return Catalog(MemoryStore(), "digits")

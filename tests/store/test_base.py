@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from sdml.errors import DataError, NotFoundError, StoreAccessError
-from sdml.store import ObjectInfo, Store
+from sdml.store import Store
 from sdml.store.base import check_key, check_prefix
 
 BAD_KEYS = [
@@ -74,6 +75,13 @@ def test_delete(store: Store) -> None:
     assert list(store.list("")) == []
 
 
+def test_nothing_is_unfinished_once_it_is_written(store: Store) -> None:
+    store.put("a/b", b"x")
+    store.put("a/c", b"x" * (9 << 20))
+    assert list(store.unfinished("")) == []
+    assert list(store.unfinished("absent/")) == []
+
+
 def test_local_is_a_file_with_the_bytes(store: Store, scratch: Path) -> None:
     store.put("a/b", b"content")
     path = store.local("a/b", scratch)
@@ -88,8 +96,16 @@ def test_list_in_the_order_of_the_keys_bytes(store: Store) -> None:
     keys = ["a-b/x", "a.b", "a/x", "a/y/z", "a0", "B", "b/c", "b/d-e", "b/d/e"]
     for key in reversed(keys):
         store.put(key, key.encode())
-    expected = [ObjectInfo(key=key, size=len(key)) for key in sorted(keys, key=str.encode)]
-    assert list(store.list("")) == expected
+    expected = [(key, len(key)) for key in sorted(keys, key=str.encode)]
+    assert [(info.key, info.size) for info in store.list("")] == expected
+
+
+def test_a_listing_says_when_an_object_was_written(store: Store) -> None:
+    before = datetime.now(UTC) - timedelta(seconds=2)  # S3 tells whole seconds
+    store.put("a", b"x")
+    (found,) = store.list("")
+    assert before <= found.modified <= datetime.now(UTC) + timedelta(seconds=2)
+    assert list(store.list("")) == [found]
 
 
 def test_list_with_a_prefix(store: Store) -> None:
@@ -127,6 +143,7 @@ def test_every_method_refuses_a_bad_key(store: Store, scratch: Path) -> None:
         lambda: store.exists("../out"),
         lambda: store.delete("../out"),
         lambda: list(store.list("../out")),
+        lambda: list(store.unfinished("../out")),
     ):
         with pytest.raises(StoreAccessError, match=r"\.\./out"):
             act()

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -93,6 +94,46 @@ def test_killed_in_the_middle_of_a_publish(tmp_path: Path) -> None:
     version = catalog.publish("subspace", objects={"object-1": b"again"}, id="ab")
     assert catalog.inventory() == [version]
     assert catalog.verify(version) == []
+
+
+def test_what_a_killed_writer_left_is_found_and_discarded(tmp_path: Path) -> None:
+    kill_when(KILLED_IN_AN_OBJECT, tmp_path, "a/.partial-*")
+    store = FolderStore(tmp_path)
+    (write,) = store.unfinished("")
+    (path,) = (tmp_path / "a").iterdir()
+    assert (write.key, write.name, write.size) == (f"a/{path.name}", path.name, path.stat().st_size)
+    assert write.modified.timestamp() == pytest.approx(path.stat().st_mtime, abs=1e-5)
+    assert list(store.unfinished("a/")) == [write]
+    assert list(store.unfinished("b/")) == []
+    store.discard(write)
+    store.discard(write)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_deleted_object_takes_its_empty_folders_along(tmp_path: Path) -> None:
+    store = FolderStore(tmp_path / "store")
+    for key in ("a/b/c/d", "a/e"):
+        store.put(key, b"x")
+    store.delete("a/b/c/d")
+    assert [path.name for path in (tmp_path / "store" / "a").iterdir()] == ["e"]
+    store.delete("a/e")
+    store.delete("a/e")
+    assert (tmp_path / "store").is_dir()
+    assert list((tmp_path / "store").iterdir()) == []
+
+
+def test_puts_beside_deletes_that_remove_the_folder(tmp_path: Path) -> None:
+    store = FolderStore(tmp_path)
+
+    def work(number: int) -> None:
+        for _ in range(100):
+            store.put(f"a/b/{number}", b"x")
+            store.delete(f"a/b/{number}")
+        store.put(f"a/b/{number}", b"x")
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(work, range(6)))
+    assert len(list(store.list("a/b/"))) == 6
 
 
 def test_a_limit_on_the_size_of_files(tmp_path: Path) -> None:

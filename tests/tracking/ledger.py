@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 
+from sdml.tracking.base import FoundRun
 from sdml.tracking.delivery import Failure
 from sdml.tracking.events import Event, Metrics, Start
 
@@ -35,6 +37,15 @@ class Ledger:
             return DOWN
         self.opened.append(start)
         return start.adopt or f"run-{len(self.opened)}"
+
+    def find_runs(self, experiment: str, tags: Mapping[str, str]) -> list[FoundRun] | Failure:
+        if self.down:
+            return DOWN
+        return [
+            FoundRun(id=f"run-{number}", name=start.name, tags=start.tags, running=True)
+            for number, start in enumerate(self.opened, start=1)
+            if start.experiment == experiment and tags.items() <= start.tags.items()
+        ]
 
     def send(self, run_id: str, event: Event) -> Failure | None:
         self.gate.wait(30)

@@ -209,3 +209,24 @@ def test_bad_input_is_refused(tracked: tuple[Tracker, Read]) -> None:
         tracker.start("digits", "n", parent="0" * 32)
     with tracker.start("digits", "n") as run, pytest.raises(UserError, match="relative path"):
         run.artifact("/etc/passwd", b"")
+
+
+def test_runs_are_found_by_their_tags(tracked: tuple[Tracker, Read]) -> None:
+    tracker, _ = tracked
+    assert tracker.find("digits", {"pipeline_run": "p"}) == []
+    tags = {"pipeline_run": "p"}
+    parent = tracker.start("digits", "pipeline", tags={**tags, "level": "pipeline"})
+    first = tracker.start("digits", "image", parent=parent.id, tags=tags)
+    second = tracker.start("digits", "text", parent=parent.id, tags=tags)
+    other = tracker.start("digits", "text", tags={"pipeline_run": "q"})
+    first.finish()
+    found = tracker.find("digits", tags)
+    assert [run.id for run in found] == [parent.id, first.id, second.id]
+    assert [run.name for run in found] == ["pipeline", "image", "text"]
+    assert [run.running for run in found] == [True, False, True]
+    assert all(run.tags["pipeline_run"] == "p" for run in found)
+    (only,) = tracker.find("digits", {**tags, "level": "pipeline"})
+    assert only.id == parent.id
+    assert tracker.find("others", tags) == []
+    for run in (parent, second, other):
+        run.finish()

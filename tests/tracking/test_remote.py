@@ -252,3 +252,15 @@ def test_text_is_utf8(tmp_path: Path) -> None:
         run.params({})
     assert ledger.events[:-1] == [Artifact(name="a.txt", data="ä".encode())]
     assert not [event for event in ledger.events if isinstance(event, Tags)]
+
+
+def test_a_lookup_while_the_server_is_down_finds_nothing_and_says_so(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    ledger = Ledger()
+    tracker = RemoteTracker(ledger, tmp_path)
+    tracker.start("digits", "pipeline", tags={"pipeline_run": "p"}).finish()
+    assert [run.name for run in tracker.find("digits", {"pipeline_run": "p"})] == ["pipeline"]
+    ledger.down = True
+    assert tracker.find("digits", {"pipeline_run": "p"}) == []
+    assert "could not be looked up" in caplog.text

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from functools import partial
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -12,7 +15,9 @@ from sdml.experiment import TrainingSettings
 from sdml.subspace import Subspace
 from sdml.tensorfile import pack, unpack
 from sdml.training import EpochRecord, FitResult, Interrupted, TrainingData, fit
+from sdml.training import checkpoint as checkpoints
 from sdml.training.checkpoint import fingerprint, settings_digest
+from sdml.training.history import history_to_json
 from tests.training.trainee import SUBSPACE
 
 P = SUBSPACE.projection_KC
@@ -35,21 +40,35 @@ class MemorySlot:
 
 
 def stopped_after(
-    epochs: int, data: TrainingData, settings: TrainingSettings, identity: str = ""
+    epochs: int,
+    data: TrainingData,
+    settings: TrainingSettings,
+    *,
+    batches: int = 1,
+    identity: str = "",
 ) -> MemorySlot:
+    """The checkpoint of a training that was stopped after so many epochs and batches."""
     slot, records = MemorySlot(), list[EpochRecord]()
+    asked = 0  # within the epoch under way, or once before the first
 
     def stop() -> bool:
-        return len(records) + 1 >= epochs
+        nonlocal asked
+        asked += 1
+        return len(records) == epochs and asked - (epochs == 0) == batches
 
-    with pytest.raises(Interrupted, match=f"after epoch {epochs} of {settings.epochs}"):
+    def on_epoch(record: EpochRecord) -> None:
+        nonlocal asked
+        asked = 0
+        records.append(record)
+
+    with pytest.raises(Interrupted, match=f"in epoch {epochs + 1} of 8, after {min(batches, 6)} "):
         fit(
             data,
             P,
             settings,
             data_identity=identity,
             checkpoint=slot,
-            on_epoch=records.append,
+            on_epoch=on_epoch,
             stop=stop,
         )
     assert len(records) == epochs
@@ -61,21 +80,68 @@ def assert_equal(one: FitResult, other: FitResult) -> None:
     assert {n: a.tobytes() for n, a in one.encoder_state.items()} == {
         n: a.tobytes() for n, a in other.encoder_state.items()
     }
+    assert history_to_json(one.history) == history_to_json(other.history)
 
 
-def test_stopped_and_continued(data: TrainingData, settings: TrainingSettings) -> None:
-    slot = stopped_after(3, data, settings.model_copy(update={"checkpoint_seconds": 1e9}))
+# 7 is in the validation of the six batches, which is done again
+@pytest.mark.parametrize("batches", [1, 4, 6, 7])
+@pytest.mark.parametrize("epochs", [0, 3, 7])
+def test_stopped_in_an_epoch_and_continued(
+    data: TrainingData, settings: TrainingSettings, epochs: int, batches: int
+) -> None:
+    rare = settings.model_copy(update={"checkpoint_seconds": 1e9})
+    slot = stopped_after(epochs, data, rare, batches=batches)
     assert slot.saves == 1
     seen: list[EpochRecord] = []
     resumed = fit(data, P, settings, checkpoint=slot, on_epoch=seen.append)
-    assert resumed.resumed_from == 3
-    assert [record.epoch for record in seen] == [4, 5, 6, 7, 8]
+    assert resumed.resumed_from == epochs
+    assert [record.epoch for record in seen] == list(range(epochs + 1, 9))
     assert [record.epoch for record in resumed.history] == list(range(1, 9))
     assert_equal(resumed, fit(data, P, settings))
 
 
+@pytest.mark.parametrize("lambda_", [0.0, 1.0])
+def test_stopped_again_and_again(
+    data: TrainingData, settings: TrainingSettings, lambda_: float
+) -> None:
+    """After every second batch or validation, with a last batch that is smaller."""
+    settings = settings.model_copy(
+        update={"epochs": 3, "batch_size": 70, "drop_last": False, "lambda_": lambda_}
+    )
+    slot, stops = MemorySlot(), 0
+    while True:
+        asks = count(1)  # before the first batch, after it, after the second
+        try:
+            resumed = fit(data, P, settings, checkpoint=slot, stop=partial(third_of, asks))
+        except Interrupted:
+            stops += 1
+        else:
+            break
+    assert stops > 6
+    assert_equal(resumed, fit(data, P, settings))
+
+
+def third_of(asks: Iterator[int]) -> bool:
+    return next(asks) == 3
+
+
+def test_a_stop_before_the_first_batch_keeps_nothing(
+    data: TrainingData, settings: TrainingSettings
+) -> None:
+    slot = MemorySlot()
+    with pytest.raises(Interrupted, match="in epoch 1 of 8, after 0 of its batches"):
+        fit(data, P, settings, checkpoint=slot, stop=lambda: True)
+    assert slot.saves == 0
+
+
+def test_a_stop_without_a_slot(data: TrainingData, settings: TrainingSettings) -> None:
+    asked = iter([False])
+    with pytest.raises(Interrupted):
+        fit(data, P, settings, stop=lambda: next(asked, True))
+
+
 def test_the_best_epoch_survives(data: TrainingData, settings: TrainingSettings) -> None:
-    rising = settings.model_copy(update={"lambda_": 1.0, "epochs": 6})
+    rising = settings.model_copy(update={"lambda_": 1.0})
     slot = stopped_after(4, data, rising)
     resumed = fit(data, P, rising, checkpoint=slot)
     assert resumed.best_epoch < 4
@@ -94,7 +160,8 @@ def test_a_finished_training_is_not_repeated(
 
 def test_intervals(data: TrainingData, settings: TrainingSettings) -> None:
     ticks = iter(range(0, 10**6, 10))
-    for seconds, saves in ((0.0, 8), (1e9, 0)):
+    # ten seconds a batch, a validation or a look at the clock, of which each save makes another
+    for seconds, saves in ((0.0, 8), (1e9, 0), (10.0, 8 * 8)):
         slot = MemorySlot()
         chosen = settings.model_copy(update={"checkpoint_seconds": seconds})
         fit(data, P, chosen, checkpoint=slot, clock=lambda: next(ticks))
@@ -142,6 +209,19 @@ def test_where_and_how_often_do_not_count() -> None:
     assert settings_digest(changed) == settings_digest(TrainingSettings())
 
 
+def test_a_checkpoint_of_the_first_schema_is_left_aside(
+    data: TrainingData,
+    settings: TrainingSettings,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoints, "_SCHEMA", 1)
+        slot = stopped_after(2, data, settings)
+    assert fit(data, P, settings, checkpoint=slot).resumed_from is None
+    assert "another training" in caplog.text
+
+
 def test_other_data_starts_anew(data: TrainingData, settings: TrainingSettings) -> None:
     slot = stopped_after(2, data, settings, identity="one")
     assert fit(data, P, settings, data_identity="two", checkpoint=slot).resumed_from is None
@@ -153,6 +233,8 @@ def test_damage_starts_anew(
     good = stopped_after(2, data, settings).data
     assert good
     arrays, note = unpack(good, "f")
+    assert arrays["losses"].shape == (1, 3)
+    fewer_losses = {**arrays, "losses": arrays["losses"][:, :2]}
     assert fit(data, P, settings, checkpoint=_holding(good)).resumed_from == 2
     fewer = {name: array for name, array in arrays.items() if "exp_avg." not in name}
     shape = {**arrays, "learner.encoder.output.bias": arrays["learner.encoder.output.bias"][:3]}
@@ -163,6 +245,8 @@ def test_damage_starts_anew(
         good[: len(good) // 2],
         pack(fewer, note),
         pack(shape, note),
+        pack(fewer_losses, note),
+        pack({name: array for name, array in arrays.items() if name != "losses"}, note),
         pack(arrays, {"fingerprint": note["fingerprint"]}),
         pack(arrays, {**note, "history": [{"epoch": 1}]}),
         pack(arrays, {}),

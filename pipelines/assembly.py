@@ -1,0 +1,139 @@
+"""Puts the tasks of every pipeline together: the three differ in a few words only.
+
+    begin → prepare → train, in a loop for each lane → gather → evaluate,  and finish, always
+
+Cached by Kubeflow, unless the plan says no: prepare, on the digest of everything that it reads,
+which begin makes anew in each run; and train, on what prepare has pinned. Begin and finish keep
+the books, and evaluate is what a run is for: these always run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from inspect import Parameter, Signature
+from typing import Any
+
+from kfp import dsl
+from kfp.dsl import PipelineTask
+from kfp.dsl.base_component import BaseComponent
+
+from components.begin.component import begin
+from components.evaluate.component import evaluate
+from components.finish.component import finish
+from components.gather.component import gather
+from components.prepare.component import prepare
+from components.train.component import train
+from pipelines.lanes import Plan
+from pipelines.platform import SMALL, settle
+from sdml.experiment import ResourceSettings
+
+_AT_ONCE_HERE = 1  # a task on this machine uses all of its cores
+
+
+def assemble(
+    plan: Plan, *, name: str, description: str, new_modality: bool = False, sweep: bool = False
+) -> BaseComponent:
+    """One pipeline.
+
+    Args:
+        plan: its lanes and the cluster.
+        name: what it is called.
+        description: one line for the list of pipelines.
+        new_modality: the subspace must already be stored, and stays as it is.
+        sweep: evaluate once for each λ of the parameter ``weights``.
+    """
+    parallelism = None if plan.cluster else _AT_ONCE_HERE
+
+    def pipeline(*values: Any) -> None:
+        given = dict(zip(signature.parameters, values, strict=True))
+        place = {key: given[key] for key in ("experiment", "store", "tracking")}
+        exit_task = finish(**place)
+        _settle(exit_task, "Finish", plan, given)
+        with dsl.ExitHandler(exit_task, name="run"):
+            what = {"modalities": given["modalities"], "new_modality": new_modality}
+            begun = begin(**place, **what, pipeline=name)
+            _settle(begun, "Begin", plan, given)
+            prepared = prepare(**place, **what, inputs=begun.outputs["inputs"])
+            _settle(prepared, "Prepare", plan, given, cached=True, resources=_common(plan))
+            pins = prepared.outputs["prepared"]
+            earlier: dict[str, Any] = {}
+            for loop, lane in zip(plan.loops, plan.lanes, strict=True):
+                with dsl.ParallelFor(given[loop], name=loop, parallelism=parallelism) as one:
+                    trained = train(
+                        **place,
+                        modality=one.modality,
+                        weight=one.weight,
+                        reuse=given["reuse"],
+                        prepared=pins,
+                    )
+                    _settle(trained, "Train", plan, given, cached=True, resources=lane.resources)
+                gathered = gather(encoders=dsl.Collected(trained.outputs["encoder"]), **earlier)
+                _settle(gathered, "Gather", plan, given)
+                earlier = {"before": gathered.outputs["gathered"]}
+            inputs = {
+                **place,
+                "prepared": pins,
+                "gathered": earlier["before"],
+            }
+            if sweep:
+                # All modalities are trained here, so there are no others. (A task's output would
+                # become the loop's item in the local runner.)
+                with dsl.ParallelFor(
+                    given["weights"], name="weights", parallelism=parallelism
+                ) as weight:
+                    evaluated = evaluate(**inputs, encoders={}, weight=weight)
+                    _settle(evaluated, "Evaluate", plan, given, resources=_common(plan))
+            else:
+                evaluated = evaluate(**inputs, encoders=begun.outputs["encoders"])
+                _settle(evaluated, "Evaluate", plan, given, resources=_common(plan))
+
+    # KFP reads a pipeline's parameters from here.
+    signature = _parameters(plan, sweep=sweep)
+    pipeline.__signature__ = signature  # type: ignore[attr-defined]
+    made: Callable[[Callable[..., None]], BaseComponent] = dsl.pipeline(
+        name=f"sdml-{name}", description=description
+    )
+    return made(pipeline)
+
+
+def _parameters(plan: Plan, *, sweep: bool) -> Signature:
+    """The pipeline's parameters: what a person can change in the Kubeflow UI."""
+    required: dict[str, type] = {"experiment": str, "modalities": list}
+    required |= dict.fromkeys(plan.loops, list)
+    if sweep:
+        required["weights"] = list
+    optional: dict[str, Any] = {"reuse": True, "store": "", "tracking": ""}
+    if plan.cluster:
+        optional["image"] = plan.cluster.image
+        if any(lane.resources.accelerator for lane in plan.lanes):
+            optional["gpu_image"] = plan.cluster.gpu_image
+    kind = Parameter.POSITIONAL_OR_KEYWORD
+    return Signature(
+        [Parameter(name, kind, annotation=type_) for name, type_ in required.items()]
+        + [
+            Parameter(name, kind, annotation=type(value), default=value)
+            for name, value in optional.items()
+        ],
+        return_annotation=None,
+    )
+
+
+def _common(plan: Plan) -> ResourceSettings:
+    return plan.cluster.resources if plan.cluster else SMALL
+
+
+def _settle(
+    task: PipelineTask,
+    title: str,
+    plan: Plan,
+    given: dict[str, Any],
+    *,
+    cached: bool = False,
+    resources: ResourceSettings = SMALL,
+) -> None:
+    """A task's title, its place in the cache, its image and what it asks the cluster for."""
+    task.set_display_name(title).set_caching_options(cached and plan.cache)
+    if plan.cluster:
+        own_or_given = resources.image or given["gpu_image" if resources.accelerator else "image"]
+        task.set_container_image(own_or_given)
+        settle(task, plan.cluster, resources, step=title.lower())

@@ -1,0 +1,1 @@
+"""One-off training Jobs: rendered from an experiment file, applied to a cluster, watched."""

@@ -1,0 +1,54 @@
+"""The result in a file, for a container's termination message.
+
+Kubernetes shows what a container leaves in /dev/termination-log, at most 4096 bytes of it. The
+file is mounted there: it cannot be replaced, only written.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from pathlib import Path
+from typing import Any
+
+from sdml.errors import SDMLError, UserError
+
+logger = logging.getLogger(__name__)
+
+LIMIT = 4096
+
+
+class ResultFileError(SDMLError):
+    """The file takes no more."""
+
+
+def check_writable(path: Path) -> None:
+    """Refuse a file that could not be written, before the work; nothing is made.
+
+    Raises:
+        UserError: it cannot.
+    """
+    folder = path.is_dir()
+    if folder or not os.access(path if path.exists() else path.parent, os.W_OK):
+        what = "is a folder" if folder else "cannot be written"
+        raise UserError(f"--result must name a file to write, but {path} {what}: name another")
+
+
+def write_result(path: Path, data: dict[str, Any]) -> None:
+    """One JSON object, in ASCII, on one line; what is too long for Kubernetes is left out.
+
+    Raises:
+        ResultFileError: the file takes no more.
+    """
+    line = json.dumps(data) + "\n"
+    if len(line) > LIMIT:
+        logger.warning("%s: the result has more than %d bytes: it is left out", path, LIMIT)
+        return
+    try:
+        path.write_text(line, encoding="ascii")
+    except OSError as error:
+        raise ResultFileError(
+            f"{path} must take the result, but cannot ({error.strerror}): "
+            "make room, or name another file"
+        ) from error

@@ -1,0 +1,26 @@
+"""What the steps need when they run as tasks of a pipeline.
+
+Tasks share nothing but the files that the pipeline hands from one to the next, and one parent run
+in tracking, which they find by the pipeline run's id. The first tasks pin every version that the
+run works with, so that nothing published meanwhile can change what the later tasks see.
+"""
+
+from sdml.steps.pipeline.beginning import begin, prepare_pinned
+from sdml.steps.pipeline.ending import finish
+from sdml.steps.pipeline.evaluation import evaluate_pinned
+from sdml.steps.pipeline.records import Pins, TrainedRecord, read_records
+from sdml.steps.pipeline.task import Task, pipeline_task
+from sdml.steps.pipeline.training import train_pinned
+
+__all__ = [
+    "Pins",
+    "Task",
+    "TrainedRecord",
+    "begin",
+    "evaluate_pinned",
+    "finish",
+    "pipeline_task",
+    "prepare_pinned",
+    "read_records",
+    "train_pinned",
+]

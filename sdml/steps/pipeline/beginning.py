@@ -1,0 +1,101 @@
+"""The first two tasks: the parent run and the state of the sources; then the preparation."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sdml.errors import DataError, UserError
+from sdml.steps.contract import require_subspace, stored_subspace
+from sdml.steps.encoders import newest_encoders
+from sdml.steps.pipeline.records import Pins
+from sdml.steps.pipeline.task import Task
+from sdml.steps.prepare import prepare
+from sdml.steps.sources import source_state
+
+_SWEEP = "sweep"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Begun:
+    """What the preparation depends on, as one digest, and other modalities' encoders (URIs)."""
+
+    inputs: str
+    encoders: dict[str, str]
+
+
+def begin(task: Task, *, modalities: Sequence[str], new_modality: bool, pipeline: str) -> Begun:
+    """Start the run's parent in tracking and look at everything that a preparation reads.
+
+    Args:
+        modalities: names in the experiment file.
+        new_modality: the collection's subspace must already be stored.
+        pipeline: name of the pipeline.
+
+    Raises:
+        UserError: no modality is named.
+        NotFoundError: ``new_modality``, and no subspace is stored; or a source is not there.
+    """
+    if not modalities:
+        raise UserError("a pipeline run needs at least one modality: give the parameter some")
+    context = task.context
+    others = {}
+    if new_modality:
+        subspace = require_subspace(context).path
+        others = {
+            version.manifest.modality or "": version.uri
+            for version in newest_encoders(context, subspace=subspace, leave_out=modalities)
+        }
+    begun = Begun(inputs=_inputs(task, modalities), encoders=others)
+    parent = task.resume_parent(pipeline)
+    parent.tag({"pipeline": pipeline, "modalities": ", ".join(modalities), "inputs": begun.inputs})
+    training = context.experiment.training
+    settings = {"method": training.method, "epochs": training.epochs, "seed": training.seed}
+    if pipeline != _SWEEP:  # there each λ has a child of its own
+        settings["lambda"] = training.lambda_
+        parent.metrics({"lambda": training.lambda_})
+    parent.params(settings)
+    parent.leave()
+    return begun
+
+
+def prepare_pinned(
+    task: Task, *, modalities: Sequence[str], new_modality: bool, inputs: str
+) -> Pins:
+    """Prepare the modalities and pin what came out.
+
+    Args:
+        modalities: names in the experiment file.
+        new_modality: the collection's subspace must already be stored.
+        inputs: the digest that :func:`begin` has made.
+
+    Raises:
+        DataError: a source or the stored subspace is no longer what it was at the beginning.
+    """
+    if _inputs(task, modalities) != inputs:
+        raise DataError(
+            "the sources and the stored subspace must stay as they were when the run began, but "
+            "one of them has changed: run the pipeline again"
+        )
+    task.tell_parent(task="prepare")
+    made = prepare(task.context, modalities=modalities, new_modality=new_modality)
+    task.tell_parent(task="train")
+    return Pins(subspace=made.subspace, features=made.features)
+
+
+def _inputs(task: Task, modalities: Sequence[str]) -> str:
+    """What decides the outcome of a preparation, as one digest."""
+    context = task.context
+    stored = stored_subspace(context)
+    settings = context.experiment.modalities
+    parts = {
+        "subspace": stored.manifest.id if stored else "",
+        "wanted": context.experiment.subspace.model_dump(mode="json"),
+        "modalities": {
+            name: [settings[name].model_dump(mode="json"), source_state(context.modality(name))]
+            for name in (modalities if stored else settings)
+        },
+    }
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

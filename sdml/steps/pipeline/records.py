@@ -1,0 +1,50 @@
+"""The small JSON files that the tasks of a pipeline hand on."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pins:
+    """URIs of the versions that a pipeline run works with."""
+
+    subspace: str
+    features: dict[str, str]
+
+    def write(self, path: str) -> None:
+        """Write to the file that the pipeline hands on."""
+        Path(path).write_text(json.dumps(asdict(self)), encoding="utf-8")
+
+    @classmethod
+    def read(cls, path: str) -> Pins:
+        """Read what the prepare task has written."""
+        return cls(**json.loads(Path(path).read_text(encoding="utf-8")))
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainedRecord:
+    """What one training task hands on."""
+
+    encoder: str
+    modality: str
+    weight: float
+    best_epoch: int
+    epochs: int
+    seconds: float
+
+    def write(self, path: str) -> None:
+        """Write to the file that the pipeline hands on."""
+        Path(path).write_text(json.dumps(asdict(self)), encoding="utf-8")
+
+    def summary(self) -> dict[str, Any]:
+        """Metadata shown beside the artifact."""
+        return {"encoder": self.encoder, "modality": self.modality, "lambda": self.weight}
+
+
+def read_records(path: str) -> list[TrainedRecord]:
+    """Read the records that the gather task has collected."""
+    return [TrainedRecord(**r) for r in json.loads(Path(path).read_text(encoding="utf-8"))]
