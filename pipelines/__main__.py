@@ -38,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m pipelines",
-        description="Compile a Kubeflow pipeline, run it on this machine, or submit it.",
+        description="Run a Kubeflow pipeline here or on a server, or train one modality as a Job.",
         epilog="Every action: python -m pipelines ACTION --help. "
         "Exit codes: 0 done, 1 failed, 2 your input, 130 interrupted.",
         allow_abbrev=False,

@@ -64,6 +64,7 @@ def assemble(
                         modality=one.modality,
                         weight=one.weight,
                         reuse=given["reuse"],
+                        processes=max(1, lane.resources.count),
                         prepared=pins,
                     )
                     _settle(trained, "Train", plan, given, cached=True, resources=lane.resources)

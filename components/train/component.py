@@ -14,6 +14,7 @@ def train(
     encoder: dsl.Output[dsl.Model],
     metrics: dsl.Output[dsl.Metrics],
     reuse: bool = True,
+    processes: int = 1,
     store: str = "",
     tracking: str = "",
 ) -> None:
@@ -27,6 +28,7 @@ def train(
         encoder: JSON with the encoder's URI, modality and λ.
         metrics: best epoch, epochs and seconds.
         reuse: take a stored encoder that exactly this training has made.
+        processes: so many share each batch, on as many accelerators of the pod.
         store: in place of the file's store.
         tracking: in place of the file's tracking address.
     """
@@ -35,7 +37,9 @@ def train(
     name = f"train {modality} with lambda {weight:g}"
     with pipeline_task(experiment, name=name, store=store, tracking=tracking) as task:
         pins = Pins.read(prepared.path)
-        trained = train_pinned(task, pins, modality, lambda_=weight, reuse=reuse)
+        trained = train_pinned(
+            task, pins, modality, lambda_=weight, reuse=reuse, processes=processes
+        )
         trained.write(encoder.path)
         encoder.metadata.update(trained.summary())
         metrics.log_metric("best_epoch", trained.best_epoch)

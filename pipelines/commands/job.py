@@ -61,7 +61,9 @@ def _apply(arguments: argparse.Namespace) -> int:
     objects = _objects(arguments)
     metadata = objects[-1]["metadata"]
     with connected(arguments.context) as cluster:
-        apply(cluster, objects)
+        note = apply(cluster, objects)
+        if note is not None:
+            _say(f"note: {note}")
         sys.stdout.write(f"{metadata['name']}\n")
         sys.stdout.flush()
         if not arguments.watch:

@@ -6,14 +6,18 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from pipelines.job.cluster import Cluster, Object
-from pipelines.job.refusal import Asked
+from pipelines.job.refusal import Asked, UnavailableError
 from sdml.errors import SDMLError
 
 
-def apply(cluster: Cluster, objects: Sequence[Object]) -> None:
+def apply(cluster: Cluster, objects: Sequence[Object]) -> str | None:
     """Create the two objects of :func:`manifests`; the ConfigMap then goes when the Job goes.
 
-    The ConfigMap comes first, as pods wait for it. If the Job is refused, it is taken back.
+    The ConfigMap comes first, as pods wait for it. If the Job is refused, it is taken back; if
+    nobody knows whether the Job was made, it stays.
+
+    Returns:
+        None, or what a person should know although the Job was created.
 
     Raises:
         SDMLError: the cluster refused one of them, or does not answer.
@@ -23,6 +27,8 @@ def apply(cluster: Cluster, objects: Sequence[Object]) -> None:
     cluster.create(_asked("create", "configmaps", namespace), config_map)
     try:
         made = cluster.create(_asked("create", "jobs", namespace), job)
+    except UnavailableError:
+        raise
     except SDMLError:
         with suppress(SDMLError):  # the first error is the one to tell
             cluster.delete(_asked("delete", "configmaps", namespace, name))
@@ -33,9 +39,14 @@ def apply(cluster: Cluster, objects: Sequence[Object]) -> None:
         "name": name,
         "uid": made["metadata"]["uid"],
     }
-    cluster.patch(
-        _asked("patch", "configmaps", namespace, name), {"metadata": {"ownerReferences": [owner]}}
-    )
+    try:
+        cluster.patch(
+            _asked("patch", "configmaps", namespace, name),
+            {"metadata": {"ownerReferences": [owner]}},
+        )
+    except SDMLError as error:
+        return f"the ConfigMap {name} will stay when the Job goes: {error}"
+    return None
 
 
 def _asked(verb: str, resource: str, namespace: str, name: str = "") -> Asked:

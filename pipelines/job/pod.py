@@ -56,15 +56,15 @@ def pod_spec(cluster: ClusterSettings, resources: ResourceSettings, *, config_ma
 
 
 def _training(resources: ResourceSettings) -> Object:
-    """The command: a process for each accelerator, started by torchrun if there are several."""
+    """The command: a process for each accelerator if there are several.
+
+    Not by torchrun, which ends with 1 whatever has happened: a mistake or a preemption could not be
+    told from a failure.
+    """
     arguments = ["train", *_SELECTED, "--result", "/dev/termination-log"]
-    if resources.count < 2:
-        return {"command": ["sdml"], "args": arguments}
-    processes = f"--nproc-per-node={resources.count}"
-    return {
-        "command": ["torchrun"],
-        "args": ["--standalone", processes, "-m", "sdml", *arguments],
-    }
+    if resources.count > 1:
+        arguments += ["--processes", str(resources.count)]
+    return {"command": ["sdml"], "args": arguments}
 
 
 def _container(

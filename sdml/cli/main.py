@@ -55,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser().parse_args(argv)
     console = Console(json=arguments.json, quiet=arguments.quiet)
     try:
-        with stop_on_sigterm():
+        with stop_on_sigterm():  # process 1 of a container would not even die of it
             arguments.run(arguments, console)
     except KeyboardInterrupt:
         console.error("interrupted")

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 from sdml.cli.console import Console
 from sdml.cli.options import Commands, command, experiment_argument, open_experiment
-from sdml.cli.processes import run_together
 from sdml.cli.result_file import check_writable, write_result
 from sdml.errors import Interrupted, RankError, UserError
+from sdml.steps.processes import run_together
 from sdml.steps.stopping import stop_on_sigterm
 
 if TYPE_CHECKING:
@@ -83,7 +83,8 @@ def _train_together(arguments: argparse.Namespace, stop: Callable[[], bool]) -> 
     options = [f"--modality={arguments.modality}"]
     options += [f"--{name}" for name in ("json", "quiet", "reuse") if getattr(arguments, name)]
     options += [f"--result={arguments.result}"] if arguments.result is not None else []
-    code = run_together(arguments.processes, ["train", *options, "--", str(arguments.file)], stop)
+    command = ["-m", "sdml", "train", *options, "--", str(arguments.file)]
+    code = run_together(arguments.processes, command, stop)
     if code != 0:
         sys.exit(code)  # the processes have said why
 

@@ -15,12 +15,15 @@ from typing import Any
 
 import pytest
 
-from sdml.cli.processes import verdict
+from sdml.steps.processes import verdict
+from sdml.steps.prepare import prepare
 from tests.cli.conftest import Run
 from tests.steps import tiny
 
 TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2")
 LONG: dict[str, Any] = {"epochs": 100_000, "checkpoint_seconds": 0}
+SHORT = {**LONG, "epochs": 120}
+SHARED = ("--modality=image", "--json", "--processes=2")
 
 
 @pytest.mark.parametrize(
@@ -133,11 +136,23 @@ def test_two_make_one_result_with_the_losses_of_one(
         assert one == pytest.approx(other, rel=1e-5)
 
 
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """sha256 of the encoder that two processes make of :data:`SHORT`."""
+    folder = tmp_path_factory.mktemp("whole")
+    tiny.write_sources(folder, "image")
+    file = tiny.write_experiment(folder, "image", training=SHORT)
+    prepare(tiny.open_file(file))
+    with started("-m", "sdml", "train", file, *SHARED) as process:
+        out, err = process.communicate(timeout=300)
+    assert process.returncode == 0, err
+    return sha256(json.loads(out)["encoder"])
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("whom", ["all", "one"])
-def test_stopped_and_continued(run: Run, tmp_path: Path, whom: str) -> None:
-    file = collection(tmp_path, run, epochs=120, checkpoint_seconds=0)
-    command = ("-m", "sdml", "train", file, "--modality=image", "--json", "--processes=2")
+def test_stopped_and_continued(run: Run, tmp_path: Path, whom: str, uninterrupted: str) -> None:
+    command = ("-m", "sdml", "train", collection(tmp_path, run, **SHORT), *SHARED)
     with started(*command) as process:
         until_it_trains(tmp_path / "store")
         os.kill(process.pid if whom == "all" else children(process)[1], signal.SIGTERM)
@@ -148,13 +163,7 @@ def test_stopped_and_continued(run: Run, tmp_path: Path, whom: str) -> None:
         out, err = process.communicate(timeout=300)
     assert process.returncode == 0, err
     assert "training continues after epoch" in err
-    resumed = json.loads(out)["encoder"]
-    elsewhere = tmp_path / "elsewhere"
-    elsewhere.mkdir()
-    whole = collection(elsewhere, run, epochs=120, checkpoint_seconds=0)
-    with started(*command[:3], whole, *command[4:]) as process:
-        out, err = process.communicate(timeout=300)
-    assert sha256(resumed) == sha256(json.loads(out)["encoder"])
+    assert sha256(json.loads(out)["encoder"]) == uninterrupted
 
 
 @pytest.mark.slow

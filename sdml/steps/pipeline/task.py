@@ -84,7 +84,7 @@ def pipeline_task(
         store: in place of the file's store, unless empty.
         tracking: in place of the file's tracking address, unless empty.
     """
-    _log_to_stdout()
+    log_to_stdout()
     pipeline_run = os.environ.get(PIPELINE_RUN, "")
     try:
         with stop_on_sigterm() as stop:
@@ -95,7 +95,8 @@ def pipeline_task(
                 task = Task(context=context, pipeline_run=pipeline_run, stop=stop)
                 yield task
             except Exception as error:
-                if task is not None and not isinstance(error, Interrupted):
+                stopped = isinstance(error, SDMLError) and error.exit_code == Interrupted.exit_code
+                if task is not None and not stopped:
                     task.tell_parent(last_failure=name, last_error=_line(error))
                 raise
     except SDMLError as error:
@@ -106,7 +107,8 @@ def pipeline_task(
         sys.exit(error.exit_code)
 
 
-def _log_to_stdout() -> None:
+def log_to_stdout() -> None:
+    """Write what the package logs as lines that begin with ``sdml:``."""
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(logging.Formatter("sdml: %(message)s"))
     package = logging.getLogger("sdml")

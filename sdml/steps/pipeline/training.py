@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 from sdml.errors import UserError
 from sdml.steps.pipeline.records import Pins, TrainedRecord
 from sdml.steps.pipeline.task import Task
+from sdml.steps.pipeline.together import train_together
 from sdml.steps.train import train
 from sdml.training import EpochRecord
 
@@ -14,9 +16,12 @@ logger = logging.getLogger(__name__)
 
 
 def train_pinned(
-    task: Task, pins: Pins, modality: str, *, lambda_: float | None, reuse: bool
+    task: Task, pins: Pins, modality: str, *, lambda_: float, reuse: bool, processes: int = 1
 ) -> TrainedRecord:
     """Train one modality, or take the stored encoder that the same training has made.
+
+    Args:
+        processes: so many share each batch, each on an accelerator of its own if there is one.
 
     Raises:
         UserError: the modality was not prepared.
@@ -26,31 +31,30 @@ def train_pinned(
             f"a training needs a modality that was prepared, one of {', '.join(pins.features)}, "
             f"not {modality!r}: name it in the parameter 'modalities' too"
         )
-    logger.info("training %s%s", modality, "" if lambda_ is None else f" with λ = {lambda_:g}")
+    logger.info("training %s with λ = %g", modality, lambda_)
     parent = task.parent()
-    trained = train(
-        task.context,
-        modality,
-        features=pins.features[modality],
-        lambda_=lambda_,
-        parent_run=parent.id if parent else None,
-        pipeline_run=task.pipeline_run,
-        on_epoch=_log_progress,
-        stop=task.stop,
-        reuse=reuse,
-    )
-    weight = task.context.experiment.training_of(modality).lambda_ if lambda_ is None else lambda_
+    what: dict[str, Any] = {
+        "features": pins.features[modality],
+        "lambda_": lambda_,
+        "parent_run": parent.id if parent else None,
+        "pipeline_run": task.pipeline_run,
+        "reuse": reuse,
+    }
+    if processes > 1:
+        trained = train_together(task, processes, modality=modality, **what)
+    else:
+        trained = train(task.context, modality, **what, on_epoch=log_progress, stop=task.stop)
     return TrainedRecord(
         encoder=trained.encoder,
         modality=modality,
-        weight=weight,
+        weight=lambda_,
         best_epoch=trained.best_epoch,
         epochs=trained.epochs,
         seconds=trained.seconds,
     )
 
 
-def _log_progress(record: EpochRecord, epochs: int) -> None:
+def log_progress(record: EpochRecord, epochs: int) -> None:
     """A line at each fifth of the epochs, for those who follow the pod's log."""
     if record.epoch % max(1, epochs // 5) == 0:
         logger.info(

@@ -9,7 +9,7 @@ from pipelines.job.apply import apply
 from pipelines.job.cluster import Cluster
 from pipelines.job.manifest import manifests
 from pipelines.job.pod_experiment import read_for_pod
-from pipelines.job.refusal import ClusterError, ClusterRefusalError
+from pipelines.job.refusal import ClusterError, ClusterRefusalError, UnavailableError
 from sdml.errors import SDMLError
 from tests.servers.kubernetes import KubernetesServer
 
@@ -22,7 +22,7 @@ def objects(experiment_file: Path) -> list[dict[str, Any]]:
 def test_makes_a_job_that_owns_its_config_map(
     cluster: Cluster, server: KubernetesServer, objects: list[dict[str, Any]]
 ) -> None:
-    apply(cluster, objects)
+    assert apply(cluster, objects) is None
     job = server.get("jobs", "a-job")
     config_map = server.get("configmaps", "a-job")
     assert config_map["data"] == objects[0]["data"]
@@ -70,7 +70,6 @@ def test_asks_for_no_more_than_the_submitters_role_allows(
             ClusterRefusalError,
             "spec.backoffLimit: Invalid value: -1: correct the experiment file",
         ),
-        (500, "etcd is gone", ClusterError, "could not create jobs.*etcd is gone.*later"),
     ],
 )
 def test_a_refused_job_leaves_no_config_map(
@@ -115,3 +114,22 @@ def test_an_unknown_field_is_refused_by_the_server(
     with pytest.raises(ClusterRefusalError, match=r"strict decoding error.*backofLimit"):
         apply(cluster, objects)
     assert server.names("jobs") == server.names("configmaps") == []
+
+
+def test_a_job_that_may_have_been_made_keeps_its_config_map(
+    cluster: Cluster, server: KubernetesServer, objects: list[dict[str, Any]]
+) -> None:
+    server.refusals["create", "jobs"] = (504, "timed out")
+    with pytest.raises(UnavailableError, match=r"could not create jobs.*504 timed out.*later"):
+        apply(cluster, objects)
+    assert server.names("configmaps") == ["a-job"]
+
+
+def test_a_job_without_its_ownership_runs_all_the_same(
+    cluster: Cluster, server: KubernetesServer, objects: list[dict[str, Any]]
+) -> None:
+    server.refusals["patch", "configmaps"] = (403, "configmaps is forbidden")
+    note = apply(cluster, objects)
+    assert note is not None
+    assert note.startswith("the ConfigMap a-job will stay when the Job goes: you may not patch")
+    assert server.names("jobs") == ["a-job"]

@@ -22,12 +22,12 @@ _GRACE_SECONDS = 15.0  # for the others, when one has failed
 Process = subprocess.Popen[bytes]
 
 
-def run_together(count: int, arguments: Sequence[str], stop: Callable[[], bool]) -> int:
-    """Run ``sdml`` so many times, as processes that train together.
+def run_together(count: int, command: Sequence[str], stop: Callable[[], bool]) -> int:
+    """Run a command so many times, as processes that train together.
 
     Args:
         count: how many.
-        arguments: of each of them.
+        command: of each of them, without the Python that runs it.
         stop: whether SIGTERM has come; it is passed on to all.
 
     Returns:
@@ -40,7 +40,7 @@ def run_together(count: int, arguments: Sequence[str], stop: Callable[[], bool])
         try:
             for rank in range(count):
                 started = subprocess.Popen(  # noqa: S603  (this program itself)
-                    [sys.executable, "-m", "sdml", *arguments],
+                    [sys.executable, *command],
                     env={**os.environ, **_place(rank, count, port)},
                     stdin=subprocess.DEVNULL,
                 )
