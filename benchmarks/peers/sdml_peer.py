@@ -1,0 +1,98 @@
+"""SDML itself, through the product's own training: each modality alone, against a fixed P.
+
+Hu, Zhen, Peng and Liu, Scalable deep multimodal learning for cross-modal retrieval, SIGIR 2019,
+with the settings of the experiment file. The seed replaces those of the subspace and of the
+networks; the epoch is selected by the validation loss of one modality, not by retrieval, and
+there is no grid. Ranked by the cosine, as published, and by the posterior product.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Self
+
+import torch
+
+from benchmarks.peers.deep import QUICK_EPOCHS, quick_widths, tensor
+from benchmarks.peers.peer import Map, Peer, Projector, Ranking
+from benchmarks.peers.views import FloatArray, Views
+from sdml.experiment import SubspaceSettings, TrainingSettings
+from sdml.networks import Encoder
+from sdml.subspace import Subspace
+from sdml.training import FitResult, TrainingData, fit
+
+
+@dataclass(frozen=True, kw_only=True)
+class SDML(Peer):
+    """The product, with the settings of each modality of an experiment."""
+
+    name: ClassVar[str] = "sdml"
+    paper: ClassVar[str] = "Hu et al., SIGIR 2019"
+    joint: ClassVar[bool] = False
+    multi_label: ClassVar[bool] = True
+    takes_unlabelled: ClassVar[bool] = True
+    draws: ClassVar[bool] = True
+    rankings: ClassVar[tuple[Ranking, ...]] = ("cosine", "posterior")
+
+    subspace: SubspaceSettings
+    training: Mapping[str, TrainingSettings]
+
+    def quick(self) -> Self:
+        """At most ten epochs of each modality, hidden layers of at most 256."""
+        return type(self)(
+            subspace=self.subspace,
+            training={
+                name: settings.model_copy(
+                    update={
+                        "epochs": min(settings.epochs, QUICK_EPOCHS),
+                        "hidden": quick_widths(settings.hidden),
+                    }
+                )
+                for name, settings in self.training.items()
+            },
+        )
+
+    def _fit(self, train: Views, validation: Views, classes: int, seed: int) -> Projector:
+        projection_KC = self._subspace(classes, seed).projection_KC
+        maps: dict[str, Map] = {}
+        chosen: dict[str, object] = {}
+        for name in train.modalities:
+            settings = self.training[name].model_copy(update={"seed": seed})
+            data = TrainingData(
+                features_ND=train.features[name],
+                labels=train.labels[name],
+                validation_features_ND=validation.features[name],
+                validation_labels=validation.labels[name],
+            )
+            result = fit(data, projection_KC, settings, threads=torch.get_num_threads())
+            width = train.features[name].shape[1]
+            maps[name] = _encoder(result, width, len(projection_KC), settings)
+            chosen[f"epoch/{name}"] = result.best_epoch
+        return Projector(maps=maps, chosen=chosen, projection_KC=projection_KC)
+
+    def _subspace(self, classes: int, seed: int) -> Subspace:
+        names = [str(number) for number in range(classes)]
+        dimension = self.subspace.dimension
+        if self.subspace.source is not None:
+            return Subspace.from_file(Path(self.subspace.source), names, dimension=dimension)
+        return Subspace.random(names, dimension=dimension, seed=seed)
+
+
+def _encoder(result: FitResult, width: int, code: int, settings: TrainingSettings) -> Map:
+    network = Encoder(
+        width,
+        settings.hidden,
+        code,
+        normalize=settings.normalize_code,
+        generator=torch.Generator(),
+    )
+    network.load_state_dict({n: tensor(value) for n, value in result.encoder_state.items()})
+
+    @torch.no_grad()
+    def codes(features_ND: FloatArray) -> FloatArray:
+        rows: FloatArray = network(tensor(features_ND)).numpy()
+        return rows
+
+    return codes
