@@ -42,7 +42,7 @@ compile: setup  ## compile the kept pipelines again
 lock: setup  ## renew requirements.lock from pyproject.toml
 	$(BIN)/uv pip compile pyproject.toml --all-extras --python-version 3.11 --no-header --quiet \
 	  --annotation-style line --output-file requirements.lock
-	sed -i.old -E '/^(cuda-|nvidia-|triton)/d' requirements.lock && rm requirements.lock.old
+	sed -i.old -E '/^(cuda-|nvidia-|triton)/d' requirements.lock && rm requirements.lock.old  # pinned by torch
 
 IMAGE_TAG ?= 0.1.0
 BASE_IMAGE ?= python:3.11-slim

@@ -32,6 +32,11 @@ sdml search experiment.yaml --query audio --input tone.wav --gallery image --cla
     parser.add_argument(
         "--class", dest="class_name", metavar="NAME", help="the query's class: marks its hits"
     )
+    parser.add_argument(
+        "--index",
+        choices=("hnsw",),
+        help="search approximately, and say how many of the exact hits that finds",
+    )
 
 
 def _run(arguments: argparse.Namespace, console: Console) -> None:
@@ -45,6 +50,7 @@ def _run(arguments: argparse.Namespace, console: Console) -> None:
         gallery=arguments.gallery,
         top=arguments.top,
         class_name=arguments.class_name,
+        index=arguments.index,
     )
     text: list[str | Table] = []
     for query in found.queries:
@@ -60,4 +66,6 @@ def _run(arguments: argparse.Namespace, console: Console) -> None:
             text.append(
                 f"precision@{len(query.hits)} for {arguments.class_name}: {query.precision:.2f}"
             )
+    if found.recall is not None:
+        text.append(f"{arguments.index} found {found.recall:.1%} of the exact hits")
     console.result(found.to_json(), text)

@@ -9,30 +9,22 @@ stand in gallery order.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 
 from sdml.errors import DataError, UserError
-from sdml.retrieval.curves import (
-    RECALL_LEVELS,
-    Curves,
-    expected_average_precision,
-    interpolated_precision,
-    scopes_for,
-)
+from sdml.retrieval.blocks import rank
+from sdml.retrieval.curves import RECALL_LEVELS, Curves, expected_average_precision, scopes_for
+from sdml.retrieval.found import Found
+from sdml.retrieval.on_device import rank_on
 from sdml.retrieval.protocol import Denominator, Protocol
-from sdml.retrieval.ranking import distinct_rows, ranked_relevance, within_unit_norm
-from sdml.retrieval.relevance import Relevance, checked_labels, relevance_between
+from sdml.retrieval.relevance import checked_labels, relevance_between
+from sdml.retrieval.rows import Rows
 from sdml.retrieval.similarity import checked_codes
 
-BLOCK_BYTES = 256 * 2**20
-THREADS = 2
-_CHUNK_BYTES = 2**20  # keys of one sort: about one core's share of the cache
-_CHUNK_COST = 64  # bytes that a chunk may hold for each of its scores
-_BLOCK_ROWS = 1024
+BLOCK_BYTES = 512 * 2**20
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -68,118 +60,64 @@ def score(
     protocol: Protocol,
     *,
     block_bytes: int = BLOCK_BYTES,
-    threads: int = THREADS,
+    threads: int | None = None,
+    device: torch.device | str | None = None,
 ) -> RetrievalScores:
     """Rank the gallery for each query by inner product, and judge the rankings.
 
     ``query_QK`` and ``gallery_GK`` are representations (see ``similarity``), labels are class
     numbers (N,) or multi-hot (N, C). ``block_bytes`` bounds the extra memory, but one query at a
-    time is always possible. ``threads`` sort; the matrix product uses the threads of the
-    numerical library. Raises DataError for codes or labels that do not fit together.
+    time is always possible. ``threads`` sort (None: as many as torch uses); the matrix product
+    uses the threads of the numerical library. With a ``device``, torch computes there. Raises
+    DataError for codes or labels that do not fit together.
     """
-    query_QK = checked_codes(query_QK, "query")
-    gallery_GK = checked_codes(gallery_GK, "gallery")
-    if query_QK.shape[1] != gallery_GK.shape[1]:
+    return score_rows(
+        Rows(checked_codes(query_QK, "query")),
+        Rows(checked_codes(gallery_GK, "gallery")),
+        query_labels,
+        gallery_labels,
+        protocol,
+        block_bytes=block_bytes,
+        threads=threads,
+        device=device,
+    )
+
+
+def score_rows(
+    query: Rows,
+    gallery: Rows,
+    query_labels: np.ndarray,
+    gallery_labels: np.ndarray,
+    protocol: Protocol,
+    *,
+    block_bytes: int,
+    threads: int | None,
+    device: torch.device | str | None,
+) -> RetrievalScores:
+    """Like :func:`score`, for rows that need not exist all at once."""
+    if query.width != gallery.width:
         raise DataError(
-            f"query and gallery codes must have one width; received {query_QK.shape[1]} and "
-            f"{gallery_GK.shape[1]}: embed both with encoders of one subspace"
+            f"query and gallery codes must have one width; received {query.width} and "
+            f"{gallery.width}: embed both with encoders of one subspace"
         )
+    if threads is None:
+        threads = torch.get_num_threads()
     if block_bytes < 1 or threads < 1:
         raise UserError(
             f"block_bytes and threads must be at least 1; received {block_bytes} and {threads}"
         )
-    query_labels = checked_labels(query_labels, len(query_QK), "query")
-    gallery_labels = checked_labels(gallery_labels, len(gallery_GK), "gallery")
+    query_labels = checked_labels(query_labels, len(query), "query")
+    gallery_labels = checked_labels(gallery_labels, len(gallery), "gallery")
     relevance = relevance_between(query_labels, gallery_labels, protocol.relevance)
-    found = _rank(query_QK, gallery_GK, relevance, protocol.top_k, block_bytes, threads)
-    return _judge(found, len(gallery_GK), protocol)
+    if device is None:
+        found = rank(query, gallery, relevance, protocol.top_k, block_bytes, threads)
+    else:
+        place = torch.device(device)
+        found = rank_on(place, query, gallery, relevance, protocol.top_k, block_bytes)
+    return _judge(found, len(gallery), protocol)
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Found:
-    """Where the relevant items were ranked, reduced to what the measures need."""
-
-    relevant_Q: np.ndarray  # relevant items in the gallery
-    hits_Q: np.ndarray  # relevant items in the first k ranks
-    total_Q: np.ndarray  # sum of the precisions at all relevant ranks
-    total_at_k_Q: np.ndarray  # the same within the first k ranks
-    recall_QL: np.ndarray  # interpolated precision at the recall levels
-    scope_QS: np.ndarray  # relevant items within each scope
-
-
-def _rank(
-    query_QK: np.ndarray,
-    gallery_GK: np.ndarray,
-    relevance: Relevance,
-    top_k: int,
-    block_bytes: int,
-    threads: int,
-) -> _Found:
-    queries, gallery = len(query_QK), len(gallery_GK)
-    query_QK = within_unit_norm(np.asarray(query_QK, dtype=np.float32))
-    distinct_UK, number_G = distinct_rows(
-        within_unit_norm(np.asarray(gallery_GK, dtype=np.float32))
-    )
-    threads = max(1, min(threads, block_bytes // (2 * gallery * _CHUNK_COST)))
-    chunk = max(1, min(_CHUNK_BYTES // 8, block_bytes // (2 * threads * _CHUNK_COST)) // gallery)
-    spare = block_bytes - threads * chunk * gallery * _CHUNK_COST
-    block = max(1, min(_BLOCK_ROWS, queries, spare // (4 * gallery)))
-    chunk = min(chunk, -(-block // threads))
-    scores_BU = np.empty((block, len(distinct_UK)), dtype=np.float32)
-    parts: list[_Found] = []
-
-    def work(first: int, row: int) -> _Found:
-        last = min(first + chunk, block, queries - row)
-        scores_RG = scores_BU[first:last]
-        if number_G is not None:
-            scores_RG = np.take(scores_RG, number_G, axis=1)
-        relevant_RG = relevance.rows(row + first, row + last)
-        return _rank_chunk(scores_RG, relevant_RG, top_k)
-
-    with ThreadPoolExecutor(threads) as pool:
-        run: Callable[..., Iterable[_Found]] = pool.map if threads > 1 else map
-        for row in range(0, queries, block):
-            rows = min(block, queries - row)
-            np.matmul(query_QK[row : row + rows], distinct_UK.T, out=scores_BU[:rows])
-            firsts = range(0, rows, chunk)
-            parts.extend(run(work, firsts, [row] * len(firsts)))
-    return _Found(
-        **{name: np.concatenate([getattr(p, name) for p in parts]) for name in vars(parts[0])}
-    )
-
-
-def _rank_chunk(scores_RG: np.ndarray, relevant_RG: np.ndarray, top_k: int) -> _Found:
-    rows, gallery = scores_RG.shape
-    # One position for each relevant item, row after row: row * gallery + rank - 1.
-    at_H = np.flatnonzero(ranked_relevance(scores_RG, relevant_RG))
-    relevant_R = np.count_nonzero(relevant_RG, axis=1)
-    starts_R = np.cumsum(relevant_R) - relevant_R
-    before_R = np.arange(rows) * gallery
-    rank_H = at_H - np.repeat(before_R, relevant_R) + 1
-    precision_H = (np.arange(1, len(at_H) + 1) - np.repeat(starts_R, relevant_R)) / rank_H
-    depths_S = np.array([top_k, *scopes_for(gallery)])
-    reached_RS = np.searchsorted(at_H, before_R[:, None] + np.minimum(depths_S, gallery))
-    hits_RS = reached_RS - starts_R[:, None]
-    return _Found(
-        relevant_Q=relevant_R,
-        hits_Q=hits_RS[:, 0],
-        total_Q=_sums(precision_H, starts_R, relevant_R),
-        total_at_k_Q=_sums(np.where(rank_H <= top_k, precision_H, 0.0), starts_R, relevant_R),
-        recall_QL=interpolated_precision(precision_H, starts_R, relevant_R),
-        scope_QS=hits_RS[:, 1:],
-    )
-
-
-def _sums(values_H: np.ndarray, starts_R: np.ndarray, counts_R: np.ndarray) -> np.ndarray:
-    """Sum of each row's share of the values, zero for a row that owns none."""
-    sums_R = np.zeros(len(starts_R))
-    some_R = np.flatnonzero(counts_R)
-    if some_R.size:
-        sums_R[some_R] = np.add.reduceat(values_H, starts_R[some_R])
-    return sums_R
-
-
-def _judge(found: _Found, gallery: int, protocol: Protocol) -> RetrievalScores:
+def _judge(found: Found, gallery: int, protocol: Protocol) -> RetrievalScores:
     depth = min(protocol.top_k, gallery)
     relevant_Q = found.relevant_Q
     below: dict[Denominator, np.ndarray] = {

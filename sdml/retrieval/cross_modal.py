@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 
 from sdml.errors import DataError, UserError
-from sdml.retrieval.average_precision import BLOCK_BYTES, THREADS
-from sdml.retrieval.direction import PairResult, represent, score_direction
+from sdml.retrieval.average_precision import BLOCK_BYTES
+from sdml.retrieval.direction import PairResult, rows_of, score_direction
 from sdml.retrieval.protocol import Protocol
 from sdml.retrieval.similarity import (
     SIMILARITIES,
@@ -78,15 +79,17 @@ def evaluate(
     similarities: Sequence[Similarity] = SIMILARITIES,
     temperature: float | None = None,
     block_bytes: int = BLOCK_BYTES,
-    threads: int = THREADS,
+    threads: int | None = None,
+    device: torch.device | str | None = None,
 ) -> CrossModalResult:
     """Score every ordered pair of different modalities under every similarity.
 
     ``modalities`` gives each name its codes (N, K) and labels, class numbers (N,) or multi-hot
     (N, C); the numbers of items may differ, and nothing is paired. ``projection_KC`` is needed
-    for the posterior similarity. Raises DataError for fewer than two modalities, for codes of
-    different widths and for labels that do not fit; SubspaceError for a missing or unfit
-    projection; UserError for an unknown or repeated similarity.
+    for the posterior similarity. With a ``device``, torch ranks there. Raises DataError for fewer
+    than two modalities, for codes of different widths and for labels that do not fit;
+    SubspaceError for a missing or unfit projection; UserError for an unknown or repeated
+    similarity.
     """
     if len(modalities) < 2:
         raise DataError(
@@ -113,12 +116,13 @@ def evaluate(
     pairs: list[PairResult] = []
     for similarity in similarities:
         rows = {
-            name: represent(
+            name: rows_of(
                 codes,
                 similarity,
                 projection_KC=projection_KC,
                 temperature=temperature,
                 what=name,
+                most_bytes=block_bytes // len(modalities),
             )
             for name, (codes, _) in modalities.items()
         }
@@ -134,6 +138,7 @@ def evaluate(
                 classes=classes,
                 block_bytes=block_bytes,
                 threads=threads,
+                device=device,
             )
             for query, gallery in itertools.permutations(modalities, 2)
         )

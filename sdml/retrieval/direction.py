@@ -6,15 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+import torch
 
 from sdml.errors import DataError, SubspaceError, UserError
-from sdml.retrieval.average_precision import BLOCK_BYTES, THREADS, RetrievalScores, score
+from sdml.retrieval.average_precision import BLOCK_BYTES, RetrievalScores, score_rows
 from sdml.retrieval.curves import Curves
 from sdml.retrieval.protocol import Protocol
 from sdml.retrieval.relevance import checked_labels
+from sdml.retrieval.rows import Rows
 from sdml.retrieval.similarity import (
     SIMILARITIES,
     Similarity,
+    checked_codes,
     cosine_representation,
     posterior_representation,
 )
@@ -70,6 +73,31 @@ def represent(
     return posterior_representation(codes_NK, projection_KC, temperature, what)
 
 
+def rows_of(
+    codes_NK: np.ndarray,
+    similarity: Similarity,
+    *,
+    projection_KC: np.ndarray | None,
+    temperature: float | None,
+    what: str,
+    most_bytes: int,
+) -> Rows:
+    """What :func:`represent` makes, kept as an array if that has no more than ``most_bytes``.
+
+    Raises what :func:`represent` raises, now and not when the rows are used.
+    """
+
+    def made(part_NK: np.ndarray) -> np.ndarray:
+        return represent(
+            part_NK, similarity, projection_KC=projection_KC, temperature=temperature, what=what
+        )
+
+    codes_NK = checked_codes(codes_NK, what)
+    if 4 * codes_NK.size <= most_bytes:
+        return Rows(made(codes_NK))
+    return Rows(codes_NK, made)
+
+
 def score_codes(
     query_QK: np.ndarray,
     query_labels: np.ndarray,
@@ -83,7 +111,8 @@ def score_codes(
     classes: Sequence[str] | None = None,
     names: tuple[str, str] = ("query", "gallery"),
     block_bytes: int = BLOCK_BYTES,
-    threads: int = THREADS,
+    threads: int | None = None,
+    device: torch.device | str | None = None,
 ) -> PairResult:
     """Score codes of any origin in one direction.
 
@@ -92,12 +121,13 @@ def score_codes(
     not fit together.
     """
     represented = [
-        represent(
+        rows_of(
             codes_NK,
             similarity,
             projection_KC=projection_KC,
             temperature=temperature,
             what=name,
+            most_bytes=block_bytes // 2,
         )
         for name, codes_NK in zip(names, (query_QK, gallery_GK), strict=True)
     ]
@@ -112,13 +142,14 @@ def score_codes(
         classes=classes,
         block_bytes=block_bytes,
         threads=threads,
+        device=device,
     )
 
 
 def score_direction(
-    query_QK: np.ndarray,
+    query: Rows,
     query_labels: np.ndarray,
-    gallery_GK: np.ndarray,
+    gallery: Rows,
     gallery_labels: np.ndarray,
     *,
     similarity: Similarity,
@@ -126,17 +157,19 @@ def score_direction(
     protocol: Protocol,
     classes: Sequence[str] | None,
     block_bytes: int,
-    threads: int,
+    threads: int | None,
+    device: torch.device | str | None,
 ) -> PairResult:
-    """Like :func:`score_codes`, for rows that :func:`represent` already made."""
-    scores = score(
-        query_QK,
-        gallery_GK,
+    """Like :func:`score_codes`, for the rows of :func:`rows_of`."""
+    scores = score_rows(
+        query,
+        gallery,
         query_labels,
         gallery_labels,
         protocol,
         block_bytes=block_bytes,
         threads=threads,
+        device=device,
     )
     return PairResult(
         query=names[0],

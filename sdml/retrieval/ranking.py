@@ -9,14 +9,15 @@ relevant and irrelevant items of equal score, which is rare and repaired afterwa
 
 from __future__ import annotations
 
-import hashlib
 import math
 
 import numpy as np
 
+from sdml.retrieval.sorting import sorted_rows
+
 _MAGNITUDE = np.int32(0x7FFFFFFF)
-_BELOW_TWO = np.uint32(0x40000000)  # what descending_bits gives the largest number below 2
 _REPAIRS = 8  # ties of a row that are mended one by one
+_MANY = 100_000  # items of a gallery where there are always more
 
 
 def descending_bits(scores: np.ndarray) -> np.ndarray:
@@ -49,17 +50,45 @@ def _flip(bits: np.ndarray) -> np.ndarray:
 def ranked_relevance(scores_RG: np.ndarray, relevant_RG: np.ndarray) -> np.ndarray:
     """Relevance in the order of falling score, ties in gallery order: bool (R, G).
 
-    Scores are float32 within (-2, 2): such numbers leave a bit of their 32 unused.
+    Scores are float32 within (-2, 2): such numbers leave a bit of their 32 unused. Relevance is
+    bool, or whole numbers 0 and 1.
 
     >>> scores = np.array([[0.1, 0.9, 0.1, 0.9]], dtype=np.float32)
     >>> ranked_relevance(scores, np.array([[True, False, False, True]])).tolist()
     [[False, True, True, False]]
     """
-    keys_RG = descending_bits(scores_RG)
-    keys_RG -= _BELOW_TWO
-    keys_RG <<= np.uint32(1)
-    keys_RG |= ~relevant_RG
-    sorted_RG = np.sort(keys_RG, axis=1)
+    wide = scores_RG.shape[1] > _MANY
+    keys_RG = _wide_keys(scores_RG, relevant_RG) if wide else _keys(scores_RG, relevant_RG)
+    sorted_RG = sorted_rows(keys_RG, scores_RG)
+    if not wide:
+        _mend_ties(sorted_RG, keys_RG)
+    result_RG = np.empty(keys_RG.shape, dtype=np.bool_)
+    np.bitwise_and(sorted_RG, 1, out=result_RG.view(np.uint8), casting="unsafe")
+    return result_RG
+
+
+def _keys(scores_RG: np.ndarray, relevant_RG: np.ndarray) -> np.ndarray:
+    """int32 that rise as the score falls; the lowest bit says whether the item is relevant."""
+    bits_RG = scores_RG.view(np.int32)
+    sign_RG = bits_RG >> 31
+    keys_RG = bits_RG << 1  # the magnitude; the sign is shifted out, so that -0.0 is +0.0
+    keys_RG ^= sign_RG
+    np.subtract(sign_RG, keys_RG, out=keys_RG)
+    keys_RG |= relevant_RG
+    return keys_RG
+
+
+def _wide_keys(scores_RG: np.ndarray, relevant_RG: np.ndarray) -> np.ndarray:
+    """int64 with the place in the gallery between score and relevance: no two are equal."""
+    keys_RG = _keys(scores_RG, np.zeros(1, np.int32)).astype(np.int64)
+    keys_RG <<= 32
+    keys_RG |= np.arange(0, 2 * keys_RG.shape[1], 2)
+    keys_RG |= relevant_RG
+    return keys_RG
+
+
+def _mend_ties(sorted_RG: np.ndarray, keys_RG: np.ndarray) -> None:
+    """Bring relevant and irrelevant items of equal score into the order of the gallery."""
     # Neighbours that differ in relevance alone: one such place for each tie of both kinds.
     tied_RG = (sorted_RG[:, 1:] ^ sorted_RG[:, :-1]) == 1
     for row in np.flatnonzero(tied_RG.any(axis=1)):
@@ -67,21 +96,18 @@ def ranked_relevance(scores_RG: np.ndarray, relevant_RG: np.ndarray) -> np.ndarr
         if len(places) > _REPAIRS:
             sorted_RG[row] = _stable(keys_RG[row])
             continue
-        for score in sorted_RG[row, places] >> np.uint32(1):
-            members = keys_RG[row][keys_RG[row] >> np.uint32(1) == score]
-            first = np.searchsorted(sorted_RG[row], score << np.uint32(1))
+        for key in sorted_RG[row, places]:  # the last irrelevant one of the tie
+            members = keys_RG[row][(keys_RG[row] | 1) == key + 1]
+            first = np.searchsorted(sorted_RG[row], key)
             sorted_RG[row, first : first + len(members)] = members
-    sorted_RG &= np.uint32(1)
-    result: np.ndarray = sorted_RG == 0
-    return result
 
 
 def _stable(keys_G: np.ndarray) -> np.ndarray:
-    """32-bit keys by score, equal scores in the order given."""
-    order_G = (keys_G >> np.uint32(1)).astype(np.uint64) << np.uint64(32)
-    order_G |= np.arange(len(keys_G), dtype=np.uint64)
+    """int32 keys by score, equal scores in the order given."""
+    order_G = (keys_G >> 1).astype(np.int64) << 32
+    order_G |= np.arange(len(keys_G))
     order_G.sort()
-    result: np.ndarray = keys_G[(order_G & np.uint64(0xFFFFFFFF)).astype(np.intp)]
+    result: np.ndarray = keys_G[order_G & 0xFFFFFFFF]
     return result
 
 
@@ -90,33 +116,11 @@ def within_unit_norm(rows_NK: np.ndarray) -> np.ndarray:
 
     Such a division is exact and changes no ranking; inner products then stay within (-2, 2).
     """
-    squares_N = np.einsum("nk,nk->n", rows_NK, rows_NK, dtype=np.float64)
-    largest = math.sqrt(float(squares_N.max()))
+    with np.errstate(over="ignore"):
+        largest = math.sqrt(float(np.vecdot(rows_NK, rows_NK).max()))
+    if largest == math.inf:
+        largest = float(np.abs(rows_NK).max()) * math.sqrt(rows_NK.shape[1])
     if largest <= 1.2:
         return rows_NK
     shrunk: np.ndarray = np.ldexp(rows_NK, -math.frexp(largest)[1])
     return shrunk
-
-
-def distinct_rows(rows_NK: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-    """Distinct rows in order of first appearance, and for each row its number among them.
-
-    The number array is None when all rows differ. Matrix products may round the same inner
-    product differently in different columns; scoring each distinct row once makes items with
-    equal codes tie exactly.
-    """
-    # Equal rows have equal sums: only rows that share theirs need a closer look.
-    _, group_N, counts = np.unique(rows_NK.sum(axis=1), return_inverse=True, return_counts=True)
-    suspects = np.flatnonzero(counts[group_N] > 1)
-    if not suspects.size:
-        return rows_NK, None
-    first_N = np.arange(len(rows_NK))
-    seen: dict[bytes, int] = {}
-    zero = rows_NK.dtype.type(0)  # added, it makes -0.0 and +0.0 one value
-    for position in suspects.tolist():
-        digest = hashlib.blake2b((rows_NK[position] + zero).data, digest_size=16).digest()
-        first_N[position] = seen.setdefault(digest, position)
-    firsts, number_N = np.unique(first_N, return_inverse=True)
-    if len(firsts) == len(rows_NK):
-        return rows_NK, None
-    return rows_NK[firsts], number_N

@@ -1,7 +1,8 @@
 """Which gallery items are relevant to a query, for single- and multi-label collections.
 
-Single labels compare as numbers. Label sets are packed into 64-bit words, so "shares a class" is
-a bitwise *and*: no product of label matrices, and nothing of size Q x G is kept.
+Single labels compare as numbers. Of label sets, each class keeps one bit for each gallery item, and
+"shares a class" is the bitwise *or* of the query's classes: no product of label matrices, and
+nothing of size Q x G is kept.
 """
 
 from __future__ import annotations
@@ -78,26 +79,42 @@ class SameLabel:
     query_Q: np.ndarray
     gallery_G: np.ndarray
 
-    def rows(self, start: int, stop: int) -> np.ndarray:
-        """Relevance of the gallery to queries start…stop: bool (stop - start, G)."""
-        result: np.ndarray = self.query_Q[start:stop, None] == self.gallery_G[None, :]
+    def grouped(self) -> np.ndarray:
+        """An order of the queries in which those with the same relevant items are neighbours."""
+        return np.argsort(self.query_Q, kind="stable")
+
+    def rows(self, queries_R: np.ndarray) -> np.ndarray:
+        """Relevance of the gallery to these queries: 0 and 1, (R, G), perhaps read-only."""
+        wanted_R = self.query_Q[queries_R]
+        if (wanted_R == wanted_R[0]).all():
+            same_G = (self.gallery_G == wanted_R[0]).astype(np.int32)
+            return np.broadcast_to(same_G, (len(wanted_R), len(same_G)))
+        result: np.ndarray = wanted_R[:, None] == self.gallery_G[None, :]
         return result
 
 
 @dataclass(frozen=True)
 class SharedLabel:
-    """Relevant if at least one class is common to both sets, held as 64-bit words (W, N)."""
+    """Relevant if at least one class is common to both sets.
 
-    query_WQ: np.ndarray
-    gallery_WG: np.ndarray
+    ``query_QC`` is bool; ``holders_CB`` has, for each class, a bit for each gallery item.
+    """
 
-    def rows(self, start: int, stop: int) -> np.ndarray:
-        """Relevance of the gallery to queries start…stop: bool (stop - start, G)."""
-        common = self.query_WQ[0, start:stop, None] & self.gallery_WG[0]
-        for query_Q, gallery_G in zip(self.query_WQ[1:], self.gallery_WG[1:], strict=True):
-            common |= query_Q[start:stop, None] & gallery_G
-        result: np.ndarray = common != 0
-        return result
+    query_QC: np.ndarray
+    holders_CB: np.ndarray
+    items: int
+
+    def grouped(self) -> np.ndarray:
+        """An order of the queries in which those with the same relevant items are neighbours."""
+        return np.argsort(_numbers(np.packbits(self.query_QC, axis=1)), kind="stable")
+
+    def rows(self, queries_R: np.ndarray) -> np.ndarray:
+        """Relevance of the gallery to these queries: 0 and 1, (R, G)."""
+        bits_RB = np.empty((len(queries_R), self.holders_CB.shape[1]), dtype=np.uint8)
+        for row, query in enumerate(queries_R):
+            held = np.flatnonzero(self.query_QC[query])
+            np.bitwise_or.reduce(self.holders_CB[held], axis=0, out=bits_RB[row])
+        return np.unpackbits(bits_RB, axis=1, count=self.items)
 
 
 Relevance = SameLabel | SharedLabel
@@ -124,26 +141,29 @@ def relevance_between(
         )
     if rule == "exact":
         return _same(*_set_numbers(query_labels, gallery_labels))
-    return SharedLabel(_words(query_labels), _words(gallery_labels))
+    holders_CB = np.packbits(gallery_labels.T, axis=1)
+    return SharedLabel(query_labels, holders_CB, len(gallery_labels))
 
 
 def _same(query_Q: np.ndarray, gallery_G: np.ndarray) -> SameLabel:
+    # Small numbers, which compare faster; a class that the gallery has not is relevant to nothing.
+    present, number_G = np.unique(gallery_G, return_inverse=True)
+    place_Q = np.minimum(np.searchsorted(present, query_Q), len(present) - 1)
     # -1 means "unlabelled" on both sides and must not match itself.
-    return SameLabel(np.where(query_Q < 0, -2, query_Q), gallery_G)
+    known_Q = (present[place_Q] == query_Q) & (query_Q >= 0)
+    return SameLabel(
+        np.where(known_Q, place_Q, -1).astype(np.int32), number_G.reshape(-1).astype(np.int32)
+    )
 
 
 def _set_numbers(query_QC: np.ndarray, gallery_GC: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Each distinct set of classes gets a number, the empty set -1."""
-    packed = np.packbits(np.concatenate([query_QC, gallery_GC]), axis=1)
-    empty_N = ~packed.any(axis=1)
-    number_N = np.unique(packed, axis=0, return_inverse=True)[1].reshape(-1).astype(np.int64)
-    number_N[empty_N] = UNLABELLED
+    packed_NB = np.packbits(np.concatenate([query_QC, gallery_GC]), axis=1)
+    number_N = _numbers(packed_NB)
+    number_N[~packed_NB.any(axis=1)] = UNLABELLED
     return number_N[: len(query_QC)], number_N[len(query_QC) :]
 
 
-def _words(labels_NC: np.ndarray) -> np.ndarray:
-    packed_NB = np.packbits(labels_NC, axis=1)
-    width = max(1, -(-packed_NB.shape[1] // 8)) * 8
-    padded_NB = np.zeros((len(packed_NB), width), dtype=np.uint8)
-    padded_NB[:, : packed_NB.shape[1]] = packed_NB
-    return np.ascontiguousarray(padded_NB.view(np.uint64).T)
+def _numbers(packed_NB: np.ndarray) -> np.ndarray:
+    """The same number for equal rows, and another for others."""
+    return np.unique(packed_NB, axis=0, return_inverse=True)[1].reshape(-1).astype(np.int64)

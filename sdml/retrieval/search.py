@@ -1,23 +1,29 @@
 """Exact search: the k most similar gallery items of each query, in bounded memory.
 
-The gallery is read once, block by block, so it may be memory-mapped and larger than memory. Inner
-products are taken in float64 and rounded to float32: items with equal codes tie, wherever they
-stand, and ties come in gallery order.
+The gallery is read once, block by block, so it may be memory-mapped and larger than memory. A
+float32 product, whose error is bounded, names the few items of a block that may belong to the
+best; only their inner products are taken in float64 and rounded to float32. So the result is that
+of a float64 product over everything: items with equal codes tie, wherever they stand, and ties
+come in gallery order.
 """
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 
 from sdml.errors import DataError, UserError
 from sdml.retrieval.average_precision import BLOCK_BYTES
+from sdml.retrieval.best import Best, Run
 from sdml.retrieval.direction import represent
-from sdml.retrieval.ranking import descending_bits, scores_of_bits
+from sdml.retrieval.gallery_block import Block
 from sdml.retrieval.similarity import Similarity
 
-_QUERY_ROWS = 256
+_QUERY_ROWS = 512
+_GALLERY_ROWS = 8192
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -37,12 +43,14 @@ def search(
     projection_KC: np.ndarray | None = None,
     temperature: float | None = None,
     block_bytes: int = BLOCK_BYTES,
+    threads: int | None = None,
 ) -> SearchResult:
     """The ``top_k`` best gallery items (all of them if the gallery is smaller) for each query.
 
     Codes are numbers (Q, K) and (G, K). ``block_bytes`` bounds the extra memory next to the
-    queries and the result. Raises DataError for codes that are empty, not finite or of different
-    widths, UserError for a depth below 1, SubspaceError for ``posterior`` without P.
+    queries and the result. ``threads`` compare (None: as many as torch uses); the product uses
+    those of the numerical library. Raises DataError for codes that are empty, not finite or of
+    different widths, UserError for a depth below 1, SubspaceError for ``posterior`` without P.
     """
     if top_k < 1 or block_bytes < 1:
         raise UserError(
@@ -58,52 +66,40 @@ def search(
             f"query and gallery codes must have one width; received {query_QK.shape[1]} and "
             f"{gallery_GK.shape[1]}: embed both with encoders of one subspace"
         )
-    if len(gallery_GK) > 2**32:
+    if len(gallery_GK) > 2**31:
         raise DataError(
-            f"a gallery may hold at most 2^32 items; received {len(gallery_GK)}: divide it"
+            f"a gallery may hold at most 2^31 items; received {len(gallery_GK)}: divide it"
         )
 
     def rows(codes_NK: np.ndarray, what: str) -> np.ndarray:
-        made = represent(
+        return represent(
             codes_NK, similarity, projection_KC=projection_KC, temperature=temperature, what=what
         )
-        return made.astype(np.float64)
 
-    wide_QK = rows(query_QK, "query")
+    unit_QK = rows(query_QK, "query")
     depth = min(top_k, len(gallery_GK))
-    best_QT = np.empty((len(wide_QK), 0), dtype=np.uint64)
-    # Of each gallery row: its codes three times in float64, and a few words for each query score.
-    row_cost = 24 * gallery_GK.shape[1] + 32 * min(_QUERY_ROWS, len(wide_QK))
-    step = max(1, block_bytes // row_cost)
-    for start in range(0, len(gallery_GK), step):
-        wide_BK = rows(gallery_GK[start : start + step], f"gallery from row {start}")
-        index_B = np.arange(start, start + len(wide_BK), dtype=np.uint64)
-        best_QT = np.concatenate(
-            [
-                _best(
-                    best_QT[row : row + _QUERY_ROWS],
-                    wide_QK[row : row + _QUERY_ROWS] @ wide_BK.T,
-                    index_B,
-                    depth,
-                )
-                for row in range(0, len(wide_QK), _QUERY_ROWS)
-            ]
-        )
-    best_QT.sort(axis=1)
+    # Of a gallery row: its code in float32 and, while it is represented, in float64; of a score:
+    # itself, its comparison, and its place and float64 value where all must be looked at.
+    width = gallery_GK.shape[1]
+    queries = max(1, min(_QUERY_ROWS, len(unit_QK), block_bytes // (64 * width)))
+    step = max(1, min(_GALLERY_ROWS, block_bytes // (24 * width + 48 * queries), len(gallery_GK)))
+    best = [
+        Best(unit_QK[row : row + queries], depth, pair_bytes=block_bytes // 4)
+        for row in range(0, len(unit_QK), queries)
+    ]
+    scores_S = np.empty(step * queries, dtype=np.float32)
+    workers = threads or torch.get_num_threads()
+    with ThreadPoolExecutor(workers) as pool:
+        run: Run = pool.map if workers > 1 else map
+        for start in range(0, len(gallery_GK), step):
+            block = Block(np.asarray(gallery_GK[start : start + step]), start, rows, similarity)
+            for group in best:
+                shape = len(group.query_RK), len(block)
+                scores_RB = scores_S[: shape[0] * shape[1]].reshape(shape)
+                error = block.score(group.query_RK, scores_RB, run)
+                group.add(scores_RB, error, start, block.exact_rows, run)
+    found = [group.result() for group in best]
     return SearchResult(
-        indices_QT=(best_QT & np.uint64(0xFFFFFFFF)).astype(np.int64),
-        scores_QT=scores_of_bits((best_QT >> np.uint64(32)).astype(np.uint32)),
+        indices_QT=np.concatenate([indices for indices, _ in found]),
+        scores_QT=np.concatenate([scores for _, scores in found]),
     )
-
-
-def _best(
-    best_RT: np.ndarray, scores_RB: np.ndarray, index_B: np.ndarray, depth: int
-) -> np.ndarray:
-    """The ``depth`` smallest keys of those kept so far and those of a gallery block, unsorted."""
-    keys_RB = descending_bits(scores_RB.astype(np.float32)).astype(np.uint64)
-    keys_RB <<= np.uint64(32)
-    keys_RB |= index_B
-    keys_RB = np.concatenate([best_RT, keys_RB], axis=1)
-    if keys_RB.shape[1] <= depth:
-        return keys_RB
-    return np.partition(keys_RB, depth - 1, axis=1)[:, :depth]

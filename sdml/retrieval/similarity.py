@@ -28,7 +28,7 @@ Similarity = Literal["cosine", "posterior"]
 SIMILARITIES: tuple[Similarity, ...] = get_args(Similarity)
 
 IDEAL_POSTERIOR = 0.95
-_ROWS = 512  # rows converted at a time, so that they stay in the cache
+_ROWS = 128  # rows converted at a time, so that they stay in the cache
 
 
 def default_temperature(classes: int) -> float:
@@ -55,7 +55,10 @@ def checked_codes(codes_NK: np.ndarray, what: str) -> np.ndarray:
             f"{codes_NK.shape}: use a split that is not empty"
         )
     for start in range(0, len(codes_NK), _ROWS):
-        finite = np.isfinite(codes_NK[start : start + _ROWS]).all(axis=1)
+        block_BK = codes_NK[start : start + _ROWS]
+        if block_BK.dtype == np.float32 and np.isfinite(np.vecdot(block_BK, block_BK)).all():
+            continue  # one pass, and nearly always the answer; squares may overflow
+        finite = np.isfinite(block_BK).all(axis=1)
         if not finite.all():
             raise DataError(
                 f"{what}: codes must be finite; received NaN or infinity in row "
@@ -87,8 +90,9 @@ def cosine_representation(codes_NK: np.ndarray, what: str = "codes") -> np.ndarr
     """
     codes_NK = checked_codes(codes_NK, what)
     unit_NK = np.empty(codes_NK.shape, dtype=np.float32)
+    wide_BK = np.empty((min(_ROWS, len(codes_NK)), codes_NK.shape[1]))
     for start in range(0, len(codes_NK), _ROWS):
-        unit_NK[start : start + _ROWS] = _unit(codes_NK[start : start + _ROWS])
+        unit_NK[start : start + _ROWS] = _unit(codes_NK[start : start + _ROWS], wide_BK)
     return unit_NK
 
 
@@ -114,20 +118,22 @@ def posterior_representation(
             "leave it out to use the default"
         )
     posterior_NC = np.empty((len(codes_NK), classes), dtype=np.float32)
+    wide_BK = np.empty((min(_ROWS, len(codes_NK)), codes_NK.shape[1]))
     for start in range(0, len(codes_NK), _ROWS):
-        logits_BC = scale * (_unit(codes_NK[start : start + _ROWS]) @ projection_KC)
+        logits_BC = scale * (_unit(codes_NK[start : start + _ROWS], wide_BK) @ projection_KC)
         odds_BC = np.exp(logits_BC - logits_BC.max(axis=1, keepdims=True))
         posterior_NC[start : start + _ROWS] = odds_BC / odds_BC.sum(axis=1, keepdims=True)
     return posterior_NC
 
 
-def _unit(codes_BK: np.ndarray) -> np.ndarray:
-    """Unit rows in float64; an all-zero row stays zero."""
-    wide_BK = codes_BK.astype(np.float64)
+def _unit(codes_BK: np.ndarray, room_BK: np.ndarray) -> np.ndarray:
+    """Unit rows in float64, written into ``room_BK``; an all-zero row stays zero."""
+    wide_BK = room_BK[: len(codes_BK)]
+    wide_BK[...] = codes_BK
     if codes_BK.dtype.itemsize > 4:
         # Squares of 64-bit numbers may overflow: divide the largest entry out first.
         largest_B1 = np.abs(wide_BK).max(axis=1, keepdims=True)
         wide_BK /= np.where(largest_B1 > 0, largest_B1, 1.0)
-    norm_B1 = np.sqrt(np.einsum("bk,bk->b", wide_BK, wide_BK))[:, None]
-    wide_BK /= np.where(norm_B1 > 0, norm_B1, 1.0)
+    norm_B1 = np.sqrt(np.vecdot(wide_BK, wide_BK))[:, None]
+    wide_BK *= 1.0 / np.where(norm_B1 > 0, norm_B1, 1.0)
     return wide_BK

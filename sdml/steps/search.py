@@ -12,6 +12,7 @@ from sdml.errors import DataError, UserError
 from sdml.retrieval import search as search_codes
 from sdml.steps.context import Context, read_subspace
 from sdml.steps.encoders import codes_of, newest_encoder, open_encoder, same_subspace
+from sdml.steps.index import Hnsw, Index, recall
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,13 +37,20 @@ class QueryHits:
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
-    """Hits of all queries, best first."""
+    """Hits of all queries, best first.
+
+    ``recall`` is None for exact search; with an index, the share of the exact hits it found.
+    """
 
     queries: tuple[QueryHits, ...]
+    recall: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         """What ``sdml search --json`` prints."""
-        return asdict(self)
+        made = asdict(self)
+        if self.recall is None:
+            del made["recall"]
+        return made
 
 
 def search(
@@ -54,6 +62,7 @@ def search(
     row: int | None = None,
     top: int = 10,
     class_name: str | None = None,
+    index: Index | None = None,
 ) -> Found:
     """Search the gallery modality's test items for the nearest to each query.
 
@@ -64,11 +73,14 @@ def search(
         row: only this row of the source, from 0.
         top: hits for each query.
         class_name: the queries' class; precision is then computed.
+        index: search approximately by an index of this kind, built anew, and compare with exact
+            search.
 
     Raises:
         NotFoundError: one of the modalities has no encoder.
         SubspaceError: the two encoders belong to different subspaces.
         DataError: the source does not fit, or has no such row.
+        MissingExtraError: the index needs a package that is not installed.
     """
     if top < 1:
         raise UserError(f"--top must be at least 1, not {top}")
@@ -86,7 +98,11 @@ def search(
         rows = range(row, row + 1)
     split = context.experiment.evaluation.split
     gallery_GK, part = codes_of(context, open_encoder(context, versions[1]), split)
-    found = search_codes(query_QK[rows.start : rows.stop], gallery_GK, top)
+    query_QK = query_QK[rows.start : rows.stop]
+    found, share = search_codes(query_QK, gallery_GK, top), None
+    if index is not None:
+        exact, found = found, Hnsw(gallery_GK).search(query_QK, top)
+        share = recall(found, exact)
     queries = []
     for position, number in enumerate(rows):
         hits = tuple(
@@ -105,7 +121,7 @@ def search(
                 row=number, hits=hits, precision=None if right is None else float(np.mean(right))
             )
         )
-    return Found(queries=tuple(queries))
+    return Found(queries=tuple(queries), recall=share)
 
 
 def _names(label: npt.NDArray[Any], classes: tuple[str, ...]) -> tuple[str, ...]:

@@ -30,7 +30,7 @@ ALLOWED = {
     "list": {"file", "--verify"},
     "gc": {"file", "--keep", "--version", "--grace", "--checkpoints-older-than", "--dry-run"},
     "embed": {"file", "--modality", "--input", "--output"},
-    "search": {"file", "--query", "--input", "--row", "--gallery", "--top", "--class"},
+    "search": {"file", "--query", "--input", "--row", "--gallery", "--top", "--class", "--index"},
     "score": {
         "--query",
         "--query-labels",

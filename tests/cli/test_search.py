@@ -70,3 +70,13 @@ def test_items_are_shown_as_they_are(run: Run, tmp_path: Path) -> None:
     assert shown.code == 0
     for text in ("[/b] closed", "[red]red", ":smile:", "<i>"):
         assert text in shown.out
+
+
+def test_an_index_tells_its_recall(run: Run, finished: Path, queries: Path) -> None:
+    pytest.importorskip("faiss")
+    arguments = (
+        "search", finished, "--query", "image", "--input", queries, "--gallery", "text",
+        "--top", "2", "--index", "hnsw",
+    )  # fmt: skip
+    assert run(*arguments, "--json").json["recall"] == 1.0
+    assert run(*arguments).out.splitlines()[-1] == "hnsw found 100.0% of the exact hits"

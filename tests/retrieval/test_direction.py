@@ -5,9 +5,9 @@ import pytest
 
 from sdml.errors import DataError, SubspaceError, UserError
 from sdml.retrieval.average_precision import score
-from sdml.retrieval.direction import represent, score_codes
+from sdml.retrieval.direction import PairResult, represent, score_codes
 from sdml.retrieval.protocol import Protocol
-from sdml.retrieval.similarity import cosine_representation
+from sdml.retrieval.similarity import Similarity, cosine_representation
 
 
 def test_per_class_means_are_those_of_the_queries_of_a_class() -> None:
@@ -65,3 +65,23 @@ def test_posterior_needs_the_projection_and_names_are_closed() -> None:
         represent(np.eye(2), "posterior", what="audio")
     with pytest.raises(UserError, match="cosine, posterior"):
         represent(np.eye(2), "dot")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("similarity", ["cosine", "posterior"])
+def test_codes_too_large_to_copy_give_the_same_figures(similarity: Similarity) -> None:
+    rng = np.random.default_rng(5)
+    query, gallery = rng.normal(size=(20, 8)), rng.normal(size=(400, 8))
+    gallery[300:] = gallery[:100]
+    labels = rng.integers(0, 3, 20), rng.integers(0, 3, 400)
+    projection = np.linalg.qr(rng.normal(size=(8, 3)))[0]
+
+    def made(block_bytes: int) -> PairResult:
+        return score_codes(
+            query, labels[0], gallery, labels[1], protocol=Protocol(), similarity=similarity,
+            projection_KC=projection, block_bytes=block_bytes,
+        )  # fmt: skip
+
+    assert made(5_000).map == pytest.approx(made(2**28).map, abs=1e-9)
+    gallery[7, 2] = np.nan
+    with pytest.raises(DataError, match=r"gallery: codes must be finite; .* row 7:"):
+        made(5_000)

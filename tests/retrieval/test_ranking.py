@@ -7,7 +7,6 @@ from hypothesis.extra import numpy as arrays
 
 from sdml.retrieval.ranking import (
     descending_bits,
-    distinct_rows,
     ranked_relevance,
     scores_of_bits,
     within_unit_norm,
@@ -66,13 +65,3 @@ def test_long_rows_are_divided_by_a_power_of_two() -> None:
     zero = np.zeros((1, 2), dtype=np.float32)
     assert within_unit_norm(zero) is zero
     assert np.isfinite(within_unit_norm(np.full((1, 2), 3e38, dtype=np.float32))).all()
-
-
-@given(arrays.arrays(np.float32, (12, 2), elements=st.sampled_from([0.0, -0.0, 1.0, -1.0, 0.5])))
-def test_distinct_rows_rebuild_the_rows(rows: np.ndarray) -> None:
-    distinct, number = distinct_rows(rows)
-    assert len(distinct) == len({tuple(row) for row in (rows + 0.0).tolist()})
-    if number is None:
-        assert distinct is rows
-    else:
-        assert (distinct[number] == rows).all()

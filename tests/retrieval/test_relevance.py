@@ -22,7 +22,7 @@ def test_multi_hot_relevance_is_that_of_sets(
     rng = np.random.default_rng(seed)
     query_QC = rng.random((5, classes)) < density
     gallery_GC = np.concatenate([query_QC[:2], rng.random((6, classes)) < density])
-    found = relevance_between(query_QC, gallery_GC, rule).rows(1, 5)
+    found = relevance_between(query_QC, gallery_GC, rule).rows(np.arange(1, 5))
     for row, query in enumerate(range(1, 5)):
         for item in range(8):
             wanted = set(np.flatnonzero(query_QC[query]))
@@ -35,9 +35,9 @@ def test_unlabelled_items_match_nothing_not_even_each_other() -> None:
     labels = np.array([-1, 0])
     expected = [[False, False], [False, True]]
     for rule in ("any", "exact"):
-        assert relevance_between(labels, labels, rule).rows(0, 2).tolist() == expected
+        assert relevance_between(labels, labels, rule).rows(np.arange(2)).tolist() == expected
         rows = multi_hot(labels, 3, "x")
-        assert relevance_between(rows, rows, rule).rows(0, 2).tolist() == expected
+        assert relevance_between(rows, rows, rule).rows(np.arange(2)).tolist() == expected
 
 
 @pytest.mark.parametrize("rule", ["any", "exact"])
@@ -45,8 +45,8 @@ def test_class_numbers_meet_multi_hot_rows(rule: RelevanceRule) -> None:
     numbers = np.array([2, -1, 0])
     rows = np.array([[0, 0, 1], [1, 0, 0]], dtype=bool)
     expected = [[True, False], [False, False], [False, True]]
-    assert relevance_between(numbers, rows, rule).rows(0, 3).tolist() == expected
-    assert relevance_between(rows, numbers, rule).rows(0, 2).T.tolist() == expected
+    assert relevance_between(numbers, rows, rule).rows(np.arange(3)).tolist() == expected
+    assert relevance_between(rows, numbers, rule).rows(np.arange(2)).T.tolist() == expected
 
 
 def test_class_numbers_beyond_the_rows_are_refused() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -60,6 +61,49 @@ def test_equal_codes_come_in_gallery_order() -> None:
     query_QK = rng.normal(size=(3, 512)).astype(np.float32)
     made = search(query_QK, gallery_GK, 300, block_bytes=10**6)
     assert made.indices_QT.tolist() == [list(range(300))] * 3
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float16, np.float64, np.int8])
+@pytest.mark.parametrize("queries", [1, 4, 5, 600])
+@pytest.mark.parametrize("length", ["unit", "any", "tiny", "zero"])
+def test_every_type_and_length_is_searched_exactly(dtype: type, queries: int, length: str) -> None:
+    rng = np.random.default_rng(2)
+    gallery = cosine_representation(rng.normal(size=(9000, 24)))
+    if length == "any" or dtype is np.int8:
+        gallery *= rng.uniform(1, 100, (9000, 1)).astype(np.float32)
+    elif length == "tiny" and dtype is not np.float16:
+        gallery[3] *= np.float32(1e-25)
+    elif length == "zero":
+        gallery[[0, 8999]] = 0
+    gallery_GK: np.ndarray = gallery.astype(dtype)
+    gallery_GK[8500:8600] = gallery_GK[:100]
+    query_QK = rng.normal(size=(queries, 24))
+    made = search(query_QK, gallery_GK, 20)
+    scores = cosine_representation(query_QK).astype(np.float64) @ (
+        cosine_representation(gallery_GK).astype(np.float64).T
+    )
+    wanted = np.argsort(-scores.astype(np.float32), axis=1, kind="stable")[:, :20]
+    assert (made.indices_QT == wanted).all()
+    assert (made.scores_QT == np.take_along_axis(scores.astype(np.float32), wanted, 1)).all()
+
+
+def test_working_memory_keeps_to_its_bound(tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    for name, made in (
+        ("spread", rng.normal(size=(20_000, 64))),
+        ("collapsed", np.repeat(rng.normal(size=(1, 64)), 20_000, axis=0)),
+    ):
+        np.save(tmp_path / f"{name}.npy", made.astype(np.float32))
+        gallery_GK = np.load(tmp_path / f"{name}.npy", mmap_mode="r")
+        bound = 8 * 2**20
+        search(gallery_GK[:2], gallery_GK[:10], 1)
+        tracemalloc.start()
+        try:
+            search(gallery_GK[:100], gallery_GK, 10, block_bytes=bound)
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+        assert peak < bound + 100 * (64 * 24 + 10 * 200), name
 
 
 def test_bad_input_is_refused() -> None:

@@ -107,6 +107,15 @@ def test_items_show_their_text_and_all_their_classes(make: MakeContext, tmp_path
     assert found.queries[0].hits[0].classes == ("1", "2")
 
 
+def test_an_index_says_what_it_finds(context: Context, source: str) -> None:
+    pytest.importorskip("faiss")
+    exact = search(context, query="image", source=source, gallery="text", top=5)
+    found = search(context, query="image", source=source, gallery="text", top=5, index="hnsw")
+    assert found.recall == 1.0  # a graph of twelve items misses none
+    assert found.queries == exact.queries
+    assert json.loads(json.dumps(found.to_json())).keys() == {"queries", "recall"}
+
+
 @pytest.mark.parametrize("row", [-1, 3, 99])
 def test_a_row_that_is_not_there(context: Context, source: str, row: int) -> None:
     with pytest.raises(DataError, match=rf"--row must be from 0 to 2 for .*x\.npy, not {row}"):
