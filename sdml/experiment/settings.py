@@ -28,13 +28,38 @@ def _one_or_many(value: object) -> object:
 Transform = Literal["l2", "standardize"]
 
 
-class SubspaceSettings(Settings):
-    """How P ∈ R^{K×C} is made: drawn from ``seed``, or read from ``source`` (.npy or .mat)."""
+SubspaceKind = Literal["random", "identity", "simplex", "given"]
 
+
+class SubspaceSettings(Settings):
+    """How P ∈ R^{K×C} is made.
+
+    - ``random``: orthonormal columns drawn from ``seed`` (the paper).
+    - ``identity``: P = I. K is the number of classes, so ``dimension`` may be left out.
+    - ``simplex``: unit columns as far apart as can be, turned by a rotation drawn from ``seed``.
+    - ``given``: orthonormal columns read from ``source`` (.npy or .mat), which is enough to say so.
+    """
+
+    kind: SubspaceKind = "random"
     dimension: Annotated[Whole, Field(ge=1)] = 512
     seed: Annotated[Whole, Field(ge=0)] = 0
     source: str | None = None
     classes: tuple[str, ...] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _kind_of_source(cls, data: Any) -> Any:
+        if isinstance(data, dict) and "kind" not in data and data.get("source") is not None:
+            return {**data, "kind": "given"}
+        return data
+
+    @model_validator(mode="after")
+    def _source_of_kind(self) -> Self:
+        if self.kind == "given" and self.source is None:
+            raise ValueError("kind given reads a matrix: name its file as source")
+        if self.kind != "given" and self.source is not None:
+            raise ValueError(f"source goes with kind given, not {self.kind}: leave one of them out")
+        return self
 
     @field_validator("classes", mode="before")
     @classmethod

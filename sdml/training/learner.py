@@ -20,6 +20,7 @@ from torch import Tensor
 from sdml.experiment import TrainingSettings
 from sdml.networks import Decoder, Encoder
 from sdml.objectives import Losses, sdml_loss, supervised_loss
+from sdml.subspace import orthonormal_columns
 
 Arrays = dict[str, npt.NDArray[Any]]
 
@@ -67,6 +68,11 @@ class Learner:
         self.device = device
         self._settings = settings
         self._projection_KC = torch.from_numpy(projection_KC.copy()).to(device)
+        self._gram_CC = (
+            None
+            if orthonormal_columns(projection_KC)
+            else self._projection_KC.T @ self._projection_KC
+        )
         # without weight on the reconstruction the decoder is not trained, only measured
         self._decoding = settings.lambda_ > 0
         self._trained = dict(self.encoder.named_parameters(prefix="encoder"))
@@ -103,6 +109,7 @@ class Learner:
             torch.cat(codes),
             self._projection_KC,
             torch.cat(targets),
+            gram_CC=self._gram_CC,
             squared=self._settings.squared,
             label_count_normalised=self._settings.label_count_normalised,
         )
@@ -166,6 +173,7 @@ class Learner:
             targets_BC,
             self._projection_KC,
             lambda_=self._settings.lambda_,
+            gram_CC=self._gram_CC,
             squared=self._settings.squared,
             normalize_target=self._settings.normalize_target,
             label_count_normalised=self._settings.label_count_normalised,

@@ -128,6 +128,12 @@ REFUSED = {
         "modalities.a.learning_rate",
     ),
     "dimension zero": (MINIMAL + "subspace: {dimension: 0}", "subspace.dimension"),
+    "given without source": (MINIMAL + "subspace: {kind: given}", "name its file as source"),
+    "source of a random one": (
+        MINIMAL + "subspace: {kind: random, source: P.npy}",
+        "source goes with kind given",
+    ),
+    "unknown kind": (MINIMAL + "subspace: {kind: cube}", "subspace.kind"),
     "repeated class": (MINIMAL + "subspace: {classes: [a, a]}", "distinct"),
     "unknown similarity": (MINIMAL + "evaluation: {similarity: dot}", "evaluation.similarity"),
     "no similarity": (MINIMAL + "evaluation: {similarity: []}", "at least one"),
