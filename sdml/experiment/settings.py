@@ -76,11 +76,23 @@ class SubspaceSettings(Settings):
         return value
 
 
-class TrainingSettings(Settings):
-    """One modality's training. Named toggles tell the released code from the paper's equation."""
+Method = Literal["sdml", "classifier"]
 
-    method: Literal["sdml"] = "sdml"
-    lambda_: Annotated[Number, Field(ge=0, le=1, alias="lambda")] = 0.5
+
+def _default_lambda(said: dict[str, Any]) -> float:
+    return 0.5 if said.get("method", "sdml") == "sdml" else 0.0
+
+
+class TrainingSettings(Settings):
+    """One modality's training. Named toggles tell the released code from the paper's equation.
+
+    ``lambda`` is 0.5 by default, and 0 for the method ``classifier``, which needs no decoder.
+    """
+
+    method: Method = "sdml"
+    lambda_: Annotated[Number, Field(ge=0, le=1, alias="lambda")] = Field(
+        default_factory=_default_lambda
+    )
     epochs: Annotated[Whole, Field(ge=1)] = 200
     batch_size: Annotated[Whole, Field(ge=1)] = 100
     learning_rate: Annotated[Number, Field(gt=0)] = 2e-4
@@ -102,6 +114,25 @@ class TrainingSettings(Settings):
     device: str = "auto"
     threads: Annotated[Whole, Field(ge=1)] | None = None
     checkpoint_seconds: Annotated[Number, Field(ge=0)] = 30.0
+
+    @model_validator(mode="after")
+    def _toggles_of_method(self) -> Self:
+        if self.method == "classifier":
+            strange = [
+                name
+                for name, meant in (
+                    ("normalize_code", True),
+                    ("squared", False),
+                    ("label_count_normalised", False),
+                )
+                if getattr(self, name) is not meant
+            ]
+            if strange:
+                raise ValueError(
+                    f"{', '.join(strange)}: nothing to change in method classifier, whose codes "
+                    "have unit length and whose loss is a cross-entropy: leave it out"
+                )
+        return self
 
 
 class EvaluationSettings(Settings):
@@ -275,9 +306,9 @@ class Experiment(Settings):
     def training_of(self, modality: str) -> TrainingSettings:
         """The training settings of one modality: ``training`` with its overrides applied."""
         overrides = self.modalities[modality].training
-        return TrainingSettings.model_validate(
-            {**self.training.model_dump(by_alias=True), **overrides}
-        )
+        # only what was said: what is left out depends on the method, which may be overridden
+        said = self.training.model_dump(by_alias=True, exclude_unset=True)
+        return TrainingSettings.model_validate({**said, **overrides})
 
     def resources_of(self, modality: str) -> ResourceSettings:
         """What one modality's training pod asks for: ``cluster.resources`` with its own keys."""

@@ -1,5 +1,13 @@
 """What a training minimises, one file for each method."""
 
-from sdml.objectives.sdml import Losses, reconstruction_loss, sdml_loss, supervised_loss
+from sdml.objectives.classifier import classifier_loss
+from sdml.objectives.sdml import Losses, reconstruction_loss, sdml_loss, supervised_loss, weighted
 
-__all__ = ["Losses", "reconstruction_loss", "sdml_loss", "supervised_loss"]
+__all__ = [
+    "Losses",
+    "classifier_loss",
+    "reconstruction_loss",
+    "sdml_loss",
+    "supervised_loss",
+    "weighted",
+]

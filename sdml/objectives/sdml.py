@@ -115,6 +115,11 @@ def sdml_loss(
         squared=squared,
         label_count_normalised=label_count_normalised,
     )
+    return weighted(reconstruction, supervised, lambda_)
+
+
+def weighted(reconstruction: Tensor, supervised: Tensor, lambda_: float) -> Losses:
+    """λ·reconstruction + (1 − λ)·supervised, and the two."""
     total = lambda_ * reconstruction + (1 - lambda_) * supervised
     return Losses(total, reconstruction, supervised)
 

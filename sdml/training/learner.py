@@ -19,7 +19,14 @@ from torch import Tensor
 
 from sdml.experiment import TrainingSettings
 from sdml.networks import Decoder, Encoder
-from sdml.objectives import Losses, sdml_loss, supervised_loss
+from sdml.objectives import (
+    Losses,
+    classifier_loss,
+    reconstruction_loss,
+    supervised_loss,
+    weighted,
+)
+from sdml.retrieval.similarity import default_temperature
 from sdml.subspace import orthonormal_columns
 
 Arrays = dict[str, npt.NDArray[Any]]
@@ -73,6 +80,7 @@ class Learner:
             if orthonormal_columns(projection_KC)
             else self._projection_KC.T @ self._projection_KC
         )
+        self._temperature = default_temperature(projection_KC.shape[1])
         # without weight on the reconstruction the decoder is not trained, only measured
         self._decoding = settings.lambda_ > 0
         self._trained = dict(self.encoder.named_parameters(prefix="encoder"))
@@ -105,19 +113,10 @@ class Learner:
             targets.append(targets_BC)
             reconstructions.append(losses.reconstruction)
             rows.append(len(features_BD))
-        supervised = supervised_loss(
-            torch.cat(codes),
-            self._projection_KC,
-            torch.cat(targets),
-            gram_CC=self._gram_CC,
-            squared=self._settings.squared,
-            label_count_normalised=self._settings.label_count_normalised,
-        )
+        supervised = self._supervised(torch.cat(codes), torch.cat(targets))
         shares = torch.tensor(rows, device=supervised.device) / sum(rows)
         reconstruction = (torch.stack(reconstructions) * shares).sum()
-        lambda_ = self._settings.lambda_
-        total = lambda_ * reconstruction + (1 - lambda_) * supervised
-        return torch.stack((total, reconstruction, supervised))
+        return torch.stack(weighted(reconstruction, supervised, self._settings.lambda_))
 
     def encoder_state(self) -> Arrays:
         """A copy of the encoder's parameters."""
@@ -166,15 +165,26 @@ class Learner:
     def _losses(
         self, codes_BK: Tensor, reconstruction_BD: Tensor, features_BD: Tensor, targets_BC: Tensor
     ) -> Losses:
-        return sdml_loss(
-            codes_BK,
+        reconstruction = reconstruction_loss(
             reconstruction_BD,
             features_BD,
-            targets_BC,
-            self._projection_KC,
-            lambda_=self._settings.lambda_,
-            gram_CC=self._gram_CC,
             squared=self._settings.squared,
             normalize_target=self._settings.normalize_target,
+        )
+        supervised = self._supervised(codes_BK, targets_BC)
+        return weighted(reconstruction, supervised, self._settings.lambda_)
+
+    def _supervised(self, codes_BK: Tensor, targets_BC: Tensor) -> Tensor:
+        """The part that knows the labels: what the methods differ in."""
+        if self._settings.method == "classifier":
+            return classifier_loss(
+                codes_BK, self._projection_KC, targets_BC, temperature=self._temperature
+            )
+        return supervised_loss(
+            codes_BK,
+            self._projection_KC,
+            targets_BC,
+            gram_CC=self._gram_CC,
+            squared=self._settings.squared,
             label_count_normalised=self._settings.label_count_normalised,
         )

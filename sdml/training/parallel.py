@@ -35,6 +35,7 @@ from torch import Tensor
 
 from sdml.errors import RankError, UserError
 from sdml.experiment import TrainingSettings
+from sdml.objectives import weighted
 from sdml.training.device import find_device
 from sdml.training.learner import Learner
 
@@ -268,10 +269,9 @@ class _ParallelLearner(Learner):
             labelled = labelled_B[own].sum() / labelled_B.sum().clamp(min=1)
             reconstruction = losses.reconstruction * rows
             supervised = losses.supervised * labelled
-            lambda_ = self._settings.lambda_
-            total = lambda_ * reconstruction + (1 - lambda_) * supervised
-            total.backward()
-            self._losses_3.copy_(torch.stack((total, reconstruction, supervised)).detach())
+            parts = weighted(reconstruction, supervised, self._settings.lambda_)
+            parts.total.backward()  # type: ignore[no-untyped-call]
+            self._losses_3.copy_(torch.stack(parts).detach())
         self._group.add_up(self._sums)
         self._adam.step()
         return self._losses_3.clone()

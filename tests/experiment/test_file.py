@@ -128,6 +128,10 @@ REFUSED = {
         "modalities.a.learning_rate",
     ),
     "dimension zero": (MINIMAL + "subspace: {dimension: 0}", "subspace.dimension"),
+    "toggle of another method": (
+        MINIMAL + "training: {method: classifier, squared: true}",
+        "squared: nothing to change in method classifier",
+    ),
     "given without source": (MINIMAL + "subspace: {kind: given}", "name its file as source"),
     "source of a random one": (
         MINIMAL + "subspace: {kind: random, source: P.npy}",
@@ -229,3 +233,16 @@ def test_what_the_user_did_not_say_stays_unsaid() -> None:
     for experiment in (said, parse_experiment(dump_experiment(said))):
         assert "subspace" in experiment.model_fields_set
     assert "tracking" not in unsaid.model_fields_set
+
+
+def test_lambda_left_out_depends_on_the_method() -> None:
+    file = "{}modalities:\n  image: {{source: a.npz}}\n  text: {{source: b.npz, method: {}}}\n"
+    for method, other in (("sdml", "classifier"), ("classifier", "sdml")):
+        head = f"collection: c\ntraining: {{method: {method}}}\n"
+        experiment = parse_experiment(file.format(head, other))
+        made = {m: experiment.training_of(m) for m in ("image", "text")}
+        assert [(t.method, t.lambda_) for t in made.values()] == [
+            (name, {"sdml": 0.5, "classifier": 0.0}[name]) for name in (method, other)
+        ]
+    head = "collection: c\ntraining: {method: classifier, lambda: 0.25}\n"
+    assert parse_experiment(file.format(head, "sdml")).training_of("text").lambda_ == 0.25
