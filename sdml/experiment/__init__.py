@@ -14,6 +14,7 @@ from sdml.experiment.settings import (
     SubspaceSettings,
     SweepSettings,
     TrainingSettings,
+    TrainLabelSettings,
 )
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "SubspaceSettings",
     "SweepSettings",
     "TolerationSettings",
+    "TrainLabelSettings",
     "TrainingSettings",
     "dump_experiment",
     "parse_experiment",

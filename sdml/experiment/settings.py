@@ -196,6 +196,23 @@ class SplitSettings(Settings):
         return self
 
 
+class TrainLabelSettings(Settings):
+    """Training labels made worse on purpose; validation and test stay as they are.
+
+    ``hidden`` is the share of each class's labelled samples that lose their labels, ``noise`` the
+    share of the others that get wrong ones.
+    """
+
+    noise: Annotated[Number, Field(ge=0, le=0.8)] = 0.0
+    hidden: Annotated[Number, Field(ge=0, lt=1)] = 0.0
+    seed: Annotated[Whole, Field(ge=0)] = 0
+
+    @property
+    def as_they_are(self) -> bool:
+        """Whether nothing is made worse."""
+        return self.noise == 0 and self.hidden == 0
+
+
 class ExtractorSettings(Settings):
     """Which extractor turns raw items into vectors, and its options."""
 
@@ -217,6 +234,7 @@ class ModalitySettings(Settings):
     transform: tuple[Transform, ...] = ()
     extractor: ExtractorSettings | None = None
     missing_class: Literal["refuse", "warn"] = "refuse"
+    train_labels: TrainLabelSettings = TrainLabelSettings()
     resources: ResourceSettings = ResourceSettings()
     training: dict[str, Any] = Field(default_factory=dict)
 

@@ -95,7 +95,7 @@ REFUSED = {
     "unknown nested key": (
         "collection: a\nmodalities: {a: {source: x, epoch: 3}}",
         "modalities.a.epoch: unknown key; allowed here: source, keys, labels, split, transform, "
-        "extractor, missing_class, resources, method, lambda, epochs,",
+        "extractor, missing_class, train_labels, resources, method, lambda, epochs,",
     ),
     "unknown key of keys": (
         "collection: a\nmodalities: {a: {source: x, keys: {feature: X}}}",
@@ -131,6 +131,10 @@ REFUSED = {
     "toggle of another method": (
         MINIMAL + "training: {method: classifier, squared: true}",
         "squared: nothing to change in method classifier",
+    ),
+    "too much noise": (
+        "collection: c\nmodalities: {image: {source: a.npz, train_labels: {noise: 0.9}}}",
+        "modalities.image.train_labels.noise",
     ),
     "given without source": (MINIMAL + "subspace: {kind: given}", "name its file as source"),
     "source of a random one": (
