@@ -4,13 +4,14 @@ SDML, section 3: P has random orthonormal columns, is shared by all modalities a
 A label vector y and a code h meet in the supervised term ‖Pᵀh − y‖ of equation (1), so a class
 *is* a column of P, and the order of the classes is part of the contract.
 
-Two forms of P are known:
+Three forms of P are known:
 
 - ``orthonormal``: PᵀP = I, the paper's. Drawn at random, the identity, or given.
 - ``simplex``: unit columns with one inner product, −1/(C − 1), between any two of them, the least
   that C directions can have (a simplex equiangular tight frame). Here PᵀP = (C·I − 11ᵀ)/(C − 1):
   the columns add up to zero and span C − 1 dimensions only, so a class is spoken against, not
   merely left unsaid, by a code of another one.
+- ``free``: linearly independent columns of any length, as DRCL learns them.
 
 The released code reads a square matrix from whatever file lies in the working directory and
 keeps its first C columns, tied to no list of classes. Here P carries its classes, and a hash of
@@ -35,9 +36,10 @@ from sdml.tensorfile import pack, unpack
 
 _SCHEMA = 1
 _TOLERANCE = 1e-4
+_INDEPENDENT = 1e-6  # smallest singular value over the largest
 _MATLAB_NAMES = ("W", "P")
 
-Form = Literal["orthonormal", "simplex"]
+Form = Literal["orthonormal", "simplex", "free"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -234,7 +236,15 @@ def _checked(
     count = len(classes)
     spare = 1 if form == "simplex" else 0
     _check_room(matrix.shape[0], count, "the projection", spare=spare)
-    if form == "simplex":
+    if form == "free":
+        finite = bool(np.isfinite(matrix).all())
+        values_C = np.linalg.svd(matrix.astype(np.float64), compute_uv=False) if finite else None
+        if values_C is None or not values_C[-1] > _INDEPENDENT * values_C[0]:
+            raise SubspaceError(
+                "the columns of a projection must be finite and linearly independent, but these "
+                "are not: learn it again"
+            )
+    elif form == "simplex":
         gram_CC = (count * np.eye(count) - 1) / max(count - 1, 1)
         error = _distance(matrix, gram_CC)
         if not error <= _TOLERANCE:

@@ -4,6 +4,7 @@ from sdml.experiment.cluster import ClusterSettings, ResourceSettings, Toleratio
 from sdml.experiment.file import dump_experiment, parse_experiment, read_experiment
 from sdml.experiment.settings import (
     SPLITS,
+    DrclSettings,
     EvaluationSettings,
     Experiment,
     ExtractorSettings,
@@ -20,6 +21,7 @@ from sdml.experiment.settings import (
 __all__ = [
     "SPLITS",
     "ClusterSettings",
+    "DrclSettings",
     "EvaluationSettings",
     "Experiment",
     "ExtractorSettings",

@@ -23,7 +23,8 @@ from sdml.subspace import Subspace
 def stored_subspace(context: Context) -> Version | None:
     """The collection's newest subspace that agrees with the experiment file, if any.
 
-    A file without a ``subspace`` section agrees with every subspace.
+    A file without a ``subspace`` section agrees with every subspace. Where it asks for a prior
+    and none is selected yet, the random subspace that priors start from is the one.
     """
     asked = context.experiment.subspace
     free = "subspace" not in context.experiment.model_fields_set
@@ -43,6 +44,22 @@ def stored_subspace(context: Context) -> Version | None:
         return (made.kind, made.dimension, made.seed) == (asked.kind, asked.dimension, asked.seed)
 
     found = [version for version in context.catalog.versions("subspace") if agrees(version)]
+    if not found and not free and asked.kind == "prior":
+        return base_subspace(context)
+    return found[-1] if found else None
+
+
+def base_subspace(context: Context) -> Version | None:
+    """The random subspace, of the file's dimension and seed, that priors start from, if stored."""
+    asked = context.experiment.subspace
+
+    def agrees(made: SubspaceSettings) -> bool:
+        wanted = ("random", asked.dimension, asked.seed)
+        fits = asked.classes is None or made.classes == asked.classes
+        return (made.kind, made.dimension, made.seed) == wanted and fits
+
+    versions = context.catalog.versions("subspace")
+    found = [version for version in versions if agrees(stored_settings(version))]
     return found[-1] if found else None
 
 
@@ -109,7 +126,7 @@ def publish_subspace(context: Context, subspace: Subspace) -> Version:
         objects={"projection.safetensors": subspace.to_bytes()},
         seed=asked.seed,
         settings={
-            "kind": asked.kind,
+            "kind": "random" if asked.kind == "prior" else asked.kind,
             "dimension": subspace.dimension,
             "seed": asked.seed,
             "source": asked.source and Path(asked.source).name,
@@ -154,7 +171,7 @@ def _made_from(asked: SubspaceSettings, classes: Sequence[str]) -> Subspace:
             return Subspace.unit(classes)
         case "simplex":
             return Subspace.simplex(classes, dimension=asked.dimension, seed=asked.seed)
-        case "random":
+        case "random" | "prior":  # a prior starts from a random one, and is selected later
             return Subspace.random(classes, dimension=asked.dimension, seed=asked.seed)
 
 

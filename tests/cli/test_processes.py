@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from sdml.steps.processes import verdict
 from sdml.steps.prepare import prepare
+from sdml.steps.processes import verdict
 from tests.cli.conftest import Run
 from tests.steps import tiny
 

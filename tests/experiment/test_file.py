@@ -130,7 +130,7 @@ REFUSED = {
     "dimension zero": (MINIMAL + "subspace: {dimension: 0}", "subspace.dimension"),
     "toggle of another method": (
         MINIMAL + "training: {method: classifier, squared: true}",
-        "squared: nothing to change in method classifier",
+        "squared: nothing that method classifier has a choice of",
     ),
     "too much noise": (
         "collection: c\nmodalities: {image: {source: a.npz, train_labels: {noise: 0.9}}}",
