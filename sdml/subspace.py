@@ -36,7 +36,7 @@ from sdml.tensorfile import pack, unpack
 
 _SCHEMA = 1
 _TOLERANCE = 1e-4
-_INDEPENDENT = 1e-6  # smallest singular value over the largest
+_INDEPENDENT = 1e-5  # smallest singular value over the largest
 _MATLAB_NAMES = ("W", "P")
 
 Form = Literal["orthonormal", "simplex", "free"]

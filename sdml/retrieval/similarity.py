@@ -27,8 +27,8 @@ from sdml.errors import DataError, SubspaceError, UserError
 Similarity = Literal["cosine", "posterior"]
 SIMILARITIES: tuple[Similarity, ...] = get_args(Similarity)
 
-IDEAL_POSTERIOR = 0.95
 _UNIT = 1e-4  # how far the length of a unit column may be from 1
+IDEAL_POSTERIOR = 0.95
 _ROWS = 512  # rows converted at a time, so that they stay in the cache
 
 

@@ -27,6 +27,8 @@ from sdml.networks import Encoder, unit_rows
 from sdml.objectives import drcl_loss, mixed
 from sdml.training.optimised import Arrays, Optimised, copied
 
+_RANK = 1e-5  # singular values below this share of the largest are none
+
 
 def drcl_encoder(
     features: int, code: int, settings: TrainingSettings, device: torch.device
@@ -60,7 +62,8 @@ class ConsistencyLearner(Optimised):
         self._seed = settings.seed
         self._own = drcl_settings(settings)
         self._prior_KC = torch.from_numpy(projection_KC.copy()).to(device)
-        inverse_CK = np.linalg.pinv(projection_KC.astype(np.float64))
+        # a simplex has a singular value of zero, which rounding must not make a small one
+        inverse_CK = np.linalg.pinv(projection_KC.astype(np.float64), rcond=_RANK)
         self._inverse_CK = torch.from_numpy(inverse_CK.astype(np.float32)).to(device)
         self._optimise(dict(self.encoder.named_parameters(prefix="encoder")), settings)
 

@@ -13,6 +13,7 @@ import torch
 from sdml.errors import Interrupted, UserError
 from sdml.experiment import TrainingSettings
 from sdml.objectives import drcl_loss, generalised_cross_entropy
+from sdml.subspace import Subspace
 from sdml.training import FitResult, fit
 from sdml.training.consistency import ConsistencyLearner
 from sdml.training.data import Samples
@@ -112,6 +113,15 @@ def test_a_step_restated(epoch: int) -> None:
         [float(expected.total), float(expected.total - expected.label), float(expected.label)],
         rtol=1e-4,
     )
+
+
+def test_the_targets_of_a_simplex_are_its_columns() -> None:
+    simplex_KC = Subspace.simplex(SUBSPACE.classes, dimension=16, seed=0).projection_KC
+    learner = ConsistencyLearner(WIDTH, simplex_KC, settings(alpha=0, eta=0, beta=1, gamma=1), CPU)
+    features, targets = batch(labelled_only=True)
+    codes = learner.encoder(features).detach()
+    expected = (codes - 0.75 * targets @ torch.from_numpy(simplex_KC.T.copy())).square().mean()
+    assert learner.step(features, targets)[0] == pytest.approx(float(expected), rel=1e-4)
 
 
 def test_unlabelled_samples_are_left_out() -> None:
