@@ -31,6 +31,8 @@ class _Perceptron(nn.Module):
         output_dim: O.
         normalize: divide each output row by its L2 norm.
         output_relu: ReLU on the last layer, as the paper has on the decoder and the code has not.
+        plain_output: DRCL's last layer: without bias, its weights drawn within ±1/√D of the whole
+            network's D, not of the layer's.
         generator: where the initial values are drawn from, layer by layer, weight then bias.
     """
 
@@ -42,13 +44,15 @@ class _Perceptron(nn.Module):
         *,
         normalize: bool,
         output_relu: bool = False,
+        plain_output: bool = False,
         generator: torch.Generator,
     ) -> None:
         super().__init__()
         widths = [input_dim, *hidden, output_dim]
         *hidden_pairs, output_pair = pairwise(widths)
         self.hidden = nn.ModuleList(linear(*pair, generator) for pair in hidden_pairs)
-        self.output = linear(*output_pair, generator)
+        bound = 1 / math.sqrt(input_dim) if plain_output else None
+        self.output = linear(*output_pair, generator, bias=not plain_output, bound=bound)
         self._normalize = normalize
         self._output_relu = output_relu
 
@@ -76,11 +80,18 @@ def unit_rows(rows_NO: Tensor) -> Tensor:
     return rows_NO / torch.where(norms_N1 <= _SHORTEST, torch.inf, norms_N1)
 
 
-def linear(input_dim: int, output_dim: int, generator: torch.Generator) -> nn.Linear:
-    """A linear layer with PyTorch's default initial values: uniform within ±1/√D."""
+def linear(
+    input_dim: int,
+    output_dim: int,
+    generator: torch.Generator,
+    *,
+    bias: bool = True,
+    bound: float | None = None,
+) -> nn.Linear:
+    """A linear layer, uniform within ±bound; PyTorch's default, ±1/√D, if that is None."""
     # Built without values: the default ones would come from the global generator.
-    layer = nn.Linear(input_dim, output_dim, device="meta").to_empty(device="cpu")
-    bound = 1 / math.sqrt(input_dim)
-    for parameter in (layer.weight, layer.bias):
-        nn.init.uniform_(parameter, -bound, bound, generator=generator)
+    layer = nn.Linear(input_dim, output_dim, bias=bias, device="meta").to_empty(device="cpu")
+    limit = 1 / math.sqrt(input_dim) if bound is None else bound
+    for parameter in layer.parameters():  # weight, then bias
+        nn.init.uniform_(parameter, -limit, limit, generator=generator)
     return layer

@@ -25,7 +25,9 @@ ALLOWED: dict[str, set[str]] = {
     "sdml.objectives": FOUNDATION,
     "sdml.store": FOUNDATION | {"sdml"},
     "sdml.tracking": FOUNDATION,
-    "sdml.training": FOUNDATION | MATHEMATICS | {"sdml.subspace", "sdml.tensorfile"},
+    "sdml.training": FOUNDATION
+    | MATHEMATICS
+    | {"sdml.retrieval", "sdml.subspace", "sdml.tensorfile"},
     "sdml.retrieval": FOUNDATION,
     "sdml.report": FOUNDATION | {"sdml.retrieval"},
     "sdml.steps": FOUNDATION

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sdml.errors import IntegrityError, SubspaceError
-from sdml.subspace import Subspace
+from sdml.subspace import Subspace, orthonormal_columns
 from sdml.tensorfile import pack, unpack
 
 CLASSES = ("ant", "bee", "cat")
@@ -182,3 +182,55 @@ class TestFromFile:
         scipy.io.savemat(tmp_path / "p.mat", {"text": "abc"})
         with pytest.raises(SubspaceError, match="text"):
             Subspace.from_file(tmp_path / "p.mat", CLASSES, dimension=8)
+
+
+class TestSimplex:
+    @settings(deadline=None)
+    @given(st.integers(2, 20), st.integers(-1, 20), st.integers(0, 2**32))
+    def test_columns_have_length_one_and_one_angle(
+        self, classes: int, more: int, seed: int
+    ) -> None:
+        names = [str(c) for c in range(classes)]
+        subspace = Subspace.simplex(names, dimension=classes + more, seed=seed)
+        p_KC = subspace.projection_KC
+        assert p_KC.shape == (classes + more, classes)
+        np.testing.assert_allclose(p_KC.sum(1), 0, atol=1e-5)
+        for one in range(classes):
+            for other in range(classes):
+                expected = 1 if one == other else -1 / (classes - 1)
+                assert p_KC[:, one] @ p_KC[:, other] == pytest.approx(expected, abs=1e-5)
+
+    def test_the_seed_turns_it(self) -> None:
+        first, same, other = (
+            Subspace.simplex(CLASSES, dimension=8, seed=seed).identity for seed in (0, 0, 1)
+        )
+        assert first == same != other
+
+    def test_bytes_there_and_back(self) -> None:
+        subspace = Subspace.simplex(CLASSES, dimension=2, seed=0)
+        back = Subspace.from_bytes(subspace.to_bytes(), "f")
+        assert (back.form, back.identity) == ("simplex", subspace.identity)
+        arrays, note = unpack(subspace.to_bytes(), "f")
+        for form in ("orthonormal", "cube"):
+            with pytest.raises(IntegrityError, match=r"^f"):
+                Subspace.from_bytes(pack(arrays, {**note, "form": form}), "f")
+
+    def test_no_room_and_no_simplex(self) -> None:
+        with pytest.raises(SubspaceError, match="K = 1 is smaller than C = 3 less 1"):
+            Subspace.simplex(CLASSES, dimension=1, seed=0)
+        with pytest.raises(SubspaceError, match="two classes"):
+            Subspace.simplex(("a",), dimension=4, seed=0)
+        with pytest.raises(SubspaceError, match="simplex"):
+            Subspace(orthonormal(8, 3), CLASSES, "simplex")
+
+
+def test_the_unit_matrix_is_orthonormal_and_its_file_is_of_the_old_form() -> None:
+    subspace = Subspace.unit(CLASSES)
+    np.testing.assert_array_equal(subspace.projection_KC, np.eye(3))
+    assert "form" not in unpack(subspace.to_bytes(), "f")[1]
+
+
+def test_which_columns_are_orthonormal() -> None:
+    assert orthonormal_columns(orthonormal(8, 3))
+    assert not orthonormal_columns(Subspace.simplex(CLASSES, dimension=8, seed=0).projection_KC)
+    assert not orthonormal_columns(2 * orthonormal(8, 3))

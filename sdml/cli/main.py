@@ -21,6 +21,7 @@ from sdml.cli import (
     init,
     inventory,
     prepare,
+    prior,
     resend,
     score,
     search,
@@ -31,7 +32,7 @@ from sdml.cli.options import Parser
 from sdml.errors import SDMLError
 from sdml.steps.stopping import stop_on_sigterm
 
-_COMMANDS = (init, prepare, train, evaluate, inventory, gc, embed, search, score, resend)
+_COMMANDS = (init, prepare, prior, train, evaluate, inventory, gc, embed, search, score, resend)
 _INTERRUPTED = 130
 
 

@@ -4,6 +4,7 @@ from sdml.experiment.cluster import ClusterSettings, ResourceSettings, Toleratio
 from sdml.experiment.file import dump_experiment, parse_experiment, read_experiment
 from sdml.experiment.settings import (
     SPLITS,
+    DrclSettings,
     EvaluationSettings,
     Experiment,
     ExtractorSettings,
@@ -14,11 +15,13 @@ from sdml.experiment.settings import (
     SubspaceSettings,
     SweepSettings,
     TrainingSettings,
+    TrainLabelSettings,
 )
 
 __all__ = [
     "SPLITS",
     "ClusterSettings",
+    "DrclSettings",
     "EvaluationSettings",
     "Experiment",
     "ExtractorSettings",
@@ -30,6 +33,7 @@ __all__ = [
     "SubspaceSettings",
     "SweepSettings",
     "TolerationSettings",
+    "TrainLabelSettings",
     "TrainingSettings",
     "dump_experiment",
     "parse_experiment",

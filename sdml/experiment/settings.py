@@ -9,7 +9,14 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from sdml.experiment.base import Number, Settings, Whole, checked_name
 from sdml.experiment.cluster import ClusterSettings, ResourceSettings
@@ -28,13 +35,39 @@ def _one_or_many(value: object) -> object:
 Transform = Literal["l2", "standardize"]
 
 
-class SubspaceSettings(Settings):
-    """How P ∈ R^{K×C} is made: drawn from ``seed``, or read from ``source`` (.npy or .mat)."""
+SubspaceKind = Literal["random", "identity", "simplex", "given", "prior"]
 
+
+class SubspaceSettings(Settings):
+    """How P ∈ R^{K×C} is made.
+
+    - ``random``: orthonormal columns drawn from ``seed`` (the paper).
+    - ``identity``: P = I. K is the number of classes, so ``dimension`` may be left out.
+    - ``simplex``: unit columns as far apart as can be, turned by a rotation drawn from ``seed``.
+    - ``given``: orthonormal columns read from ``source`` (.npy or .mat), which is enough to say so.
+    - ``prior``: learned (``sdml prior``); until one is selected, the random one it starts from.
+    """
+
+    kind: SubspaceKind = "random"
     dimension: Annotated[Whole, Field(ge=1)] = 512
     seed: Annotated[Whole, Field(ge=0)] = 0
     source: str | None = None
     classes: tuple[str, ...] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _kind_of_source(cls, data: Any) -> Any:
+        if isinstance(data, dict) and "kind" not in data and data.get("source") is not None:
+            return {**data, "kind": "given"}
+        return data
+
+    @model_validator(mode="after")
+    def _source_of_kind(self) -> Self:
+        if self.kind == "given" and self.source is None:
+            raise ValueError("kind given reads a matrix: name its file as source")
+        if self.kind != "given" and self.source is not None:
+            raise ValueError(f"source goes with kind given, not {self.kind}: leave one of them out")
+        return self
 
     @field_validator("classes", mode="before")
     @classmethod
@@ -51,22 +84,65 @@ class SubspaceSettings(Settings):
         return value
 
 
-class TrainingSettings(Settings):
-    """One modality's training. Named toggles tell the released code from the paper's equation."""
+Method = Literal["sdml", "classifier", "drcl"]
 
-    method: Literal["sdml"] = "sdml"
-    lambda_: Annotated[Number, Field(ge=0, le=1, alias="lambda")] = 0.5
+
+class DrclSettings(Settings):
+    """What DRCL has and the other methods have not; the defaults are its released code's.
+
+    ``gamma`` is the share that a code keeps in the mixture with another, ``q_step`` by how much the
+    exponent of the generalised cross-entropy grows each epoch. ``score`` is the split by which a
+    prior is judged. ``reference_bugs`` brings back what the released code does by mistake.
+    """
+
+    alpha: Annotated[Number, Field(ge=0)] = 0.1
+    beta: Annotated[Number, Field(ge=0)] = 0.1
+    eta: Annotated[Number, Field(ge=0)] = 1.0
+    gamma: Annotated[Number, Field(ge=0, le=1)] = 0.9
+    q_step: Annotated[Number, Field(gt=0, le=1)] = 0.01
+    distance: Literal["mean", "sum"] = "mean"
+    normalize_mixed: bool = False
+    normalize_target: bool = False
+    prior_learning_rate: Annotated[Number, Field(gt=0)] = 5e-4
+    score: Literal["train", "validation"] = "train"
+    reference_bugs: bool = False
+
+
+def _by_method(**values: Any) -> Any:
+    """A field whose default depends on the method; what is not named is as for sdml."""
+
+    def default(said: dict[str, Any]) -> Any:
+        return values.get(said.get("method", "sdml"), values["sdml"])
+
+    return Field(default_factory=default)
+
+
+class TrainingSettings(Settings):
+    """One modality's training. Named toggles tell the released code from the paper's equation.
+
+    Some defaults depend on the method: ``classifier`` and ``drcl`` need no decoder, so λ is 0, and
+    ``drcl`` has the sizes of its released code. ``drcl`` is there for that method only.
+    """
+
+    method: Method = "sdml"
+    lambda_: Annotated[Number, Field(ge=0, le=1, alias="lambda")] = _by_method(
+        sdml=0.5, classifier=0.0, drcl=0.0
+    )
     epochs: Annotated[Whole, Field(ge=1)] = 200
-    batch_size: Annotated[Whole, Field(ge=1)] = 100
+    batch_size: Annotated[Whole, Field(ge=1)] = _by_method(sdml=100, drcl=1024)
     learning_rate: Annotated[Number, Field(gt=0)] = 2e-4
     betas: tuple[Annotated[Number, Field(ge=0, lt=1)], Annotated[Number, Field(ge=0, lt=1)]] = (
         0.5,
         0.999,
     )
     weight_decay: Annotated[Number, Field(ge=0)] = 0.0
-    hidden: tuple[Annotated[Whole, Field(ge=1)], ...] = (1024, 1024)
+    hidden: tuple[Annotated[Whole, Field(ge=1)], ...] = _by_method(
+        sdml=(1024, 1024), drcl=(4096, 4096)
+    )
     seed: Annotated[Whole, Field(ge=0)] = 0
-    selection: Literal["val_sup", "last"] = "val_sup"
+    selection: Literal["val_sup", "val_total", "last"] = _by_method(
+        sdml="val_sup", drcl="val_total"
+    )
     squared: bool = False
     normalize_code: bool = True
     normalize_reconstruction: bool = True
@@ -77,6 +153,43 @@ class TrainingSettings(Settings):
     device: str = "auto"
     threads: Annotated[Whole, Field(ge=1)] | None = None
     checkpoint_seconds: Annotated[Number, Field(ge=0)] = 30.0
+    drcl: DrclSettings | None = Field(
+        default_factory=lambda said: DrclSettings() if said.get("method") == "drcl" else None
+    )
+
+    @model_validator(mode="after")
+    def _settings_of_method(self) -> Self:
+        if self.method == "sdml":
+            strange = [] if self.drcl is None else ["drcl"]
+        else:
+            usual = {"normalize_code": True, "squared": False, "label_count_normalised": False}
+            usual |= {"lambda_": 0.0} if self.method == "drcl" else {"drcl": None}  # type: ignore[dict-item]
+            strange = [name for name, value in usual.items() if getattr(self, name) != value]
+        if strange:
+            names = ", ".join(name.rstrip("_") for name in strange)
+            raise ValueError(
+                f"{names}: nothing that method {self.method} has a choice of: leave it out"
+            )
+        if self.method == "drcl" and self.drcl is None:
+            raise ValueError("method drcl needs its own section: leave drcl out for the defaults")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _without_other_methods(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """``drcl`` is said only where it decides anything, so that other digests stay."""
+        said: dict[str, Any] = dump(self)
+        if said.get("drcl", ...) is None:
+            del said["drcl"]
+        return said
+
+    def rows(self, samples: int) -> int:
+        """The size of a batch of a split with so many samples.
+
+        A split smaller than one batch has none, but with ``drcl``, whose batches are large.
+        """
+        if self.drcl is None or self.drcl.reference_bugs:
+            return self.batch_size
+        return min(self.batch_size, samples)
 
 
 class EvaluationSettings(Settings):
@@ -140,6 +253,23 @@ class SplitSettings(Settings):
         return self
 
 
+class TrainLabelSettings(Settings):
+    """Training labels made worse on purpose; validation and test stay as they are.
+
+    ``hidden`` is the share of each class's labelled samples that lose their labels, ``noise`` the
+    share of the others that get wrong ones.
+    """
+
+    noise: Annotated[Number, Field(ge=0, le=0.8)] = 0.0
+    hidden: Annotated[Number, Field(ge=0, lt=1)] = 0.0
+    seed: Annotated[Whole, Field(ge=0)] = 0
+
+    @property
+    def as_they_are(self) -> bool:
+        """Whether nothing is made worse."""
+        return self.noise == 0 and self.hidden == 0
+
+
 class ExtractorSettings(Settings):
     """Which extractor turns raw items into vectors, and its options."""
 
@@ -161,6 +291,7 @@ class ModalitySettings(Settings):
     transform: tuple[Transform, ...] = ()
     extractor: ExtractorSettings | None = None
     missing_class: Literal["refuse", "warn"] = "refuse"
+    train_labels: TrainLabelSettings = TrainLabelSettings()
     resources: ResourceSettings = ResourceSettings()
     training: dict[str, Any] = Field(default_factory=dict)
 
@@ -250,9 +381,9 @@ class Experiment(Settings):
     def training_of(self, modality: str) -> TrainingSettings:
         """The training settings of one modality: ``training`` with its overrides applied."""
         overrides = self.modalities[modality].training
-        return TrainingSettings.model_validate(
-            {**self.training.model_dump(by_alias=True), **overrides}
-        )
+        # only what was said: what is left out depends on the method, which may be overridden
+        said = self.training.model_dump(by_alias=True, exclude_unset=True)
+        return TrainingSettings.model_validate({**said, **overrides})
 
     def resources_of(self, modality: str) -> ResourceSettings:
         """What one modality's training pod asks for: ``cluster.resources`` with its own keys."""

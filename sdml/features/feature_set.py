@@ -16,6 +16,7 @@ from sdml.features.extractors.fitted import FittedExtractor
 from sdml.features.labels import class_counts, class_names, encode, is_labelled
 from sdml.features.splitting import SplitArray, assign_splits
 from sdml.features.table import TRAIN, UNUSED, AnyArray, FloatArray, Item, Table
+from sdml.features.train_labels import worsen
 from sdml.features.transforms import TransformState, fit_in_place
 from sdml.features.validation import row_digests
 
@@ -93,6 +94,8 @@ def build_feature_set(
     except DataError as error:
         raise DataError(f"{where}: {error}") from error
     _check_splits(split_N, encoded, where)
+    if not settings.train_labels.as_they_are:
+        encoded = _worsened(encoded, split_N == TRAIN, settings, len(classes), name, where)
     _check_classes(encoded[split_N == TRAIN], classes, settings, where)
     rows = {split: np.flatnonzero(split_N == number) for number, split in enumerate(SPLITS)}
     vectors, extractor = _vectors(table, settings, rows, where)
@@ -109,6 +112,32 @@ def build_feature_set(
         for split in SPLITS
     }
     return FeatureSet(splits=splits, transform=transform, extractor=extractor)
+
+
+def _worsened(
+    encoded: AnyArray,
+    train_N: npt.NDArray[np.bool_],
+    settings: ModalitySettings,
+    classes: int,
+    name: str,
+    where: str,
+) -> AnyArray:
+    """The labels with those of the training split hidden or wrong, as the settings ask."""
+    try:
+        labels, hidden, wrong = worsen(encoded[train_N], settings.train_labels, classes, name=name)
+    except DataError as error:
+        raise DataError(f"{where}: {error}") from error
+    logger.info(
+        "%s: of %d training samples %d lose their labels and %d get wrong ones, as train_labels "
+        "asks",
+        where,
+        len(labels),
+        hidden,
+        wrong,
+    )
+    encoded = encoded.copy()
+    encoded[train_N] = labels
+    return encoded
 
 
 def _check_splits(split_N: SplitArray, encoded: AnyArray, where: str) -> None:

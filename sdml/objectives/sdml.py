@@ -10,6 +10,11 @@ The norms are not squared, as in the equation and the released code. What differ
 (2021): reconstruct x/‖x‖; divide a sample's supervised norm by its number of labels k, since a
 unit code cannot come closer to k labels than √k − 1.
 
+Of columns that are not orthonormal (a simplex) a unit code at its class has Pᵀh = Pᵀp_y, which is
+not y: held against y, the best code would turn away from its class, into dimensions that mean
+nothing. So y is replaced by PᵀPy, which is what y is for orthonormal columns: the term is
+‖Pᵀ(h − Py)‖, zero at the class's own column.
+
 Letters: N samples, D features, K code size, C classes.
 """
 
@@ -56,15 +61,17 @@ def supervised_loss(
     projection_KC: Tensor,
     targets_NC: Tensor,
     *,
+    gram_CC: Tensor | None = None,
     squared: bool = False,
     label_count_normalised: bool = False,
 ) -> Tensor:
-    """Mean over labelled samples of ‖Pᵀh − y‖, a scalar; 0 when no sample is labelled.
+    """Mean over labelled samples of ‖Pᵀh − PᵀPy‖, a scalar; 0 when no sample is labelled.
 
     Args:
         codes_NK: h.
         projection_KC: P.
         targets_NC: y, multi-hot; a row of zeros is an unlabelled sample.
+        gram_CC: PᵀP; None if it is I.
         squared: sum of squares instead of the norm.
         label_count_normalised: divide each sample's norm by its number of labels.
     """
@@ -73,6 +80,8 @@ def supervised_loss(
     labelled = weights_N.sum().clamp(min=1)
     if label_count_normalised:
         weights_N = weights_N / counts_N.clamp(min=1)
+    if gram_CC is not None:
+        targets_NC = targets_NC @ gram_CC
     norms_N = _norms(codes_NK @ projection_KC - targets_NC, squared=squared)
     return (norms_N * weights_N).sum() / labelled
 
@@ -85,6 +94,7 @@ def sdml_loss(
     projection_KC: Tensor,
     *,
     lambda_: float,
+    gram_CC: Tensor | None = None,
     squared: bool = False,
     normalize_target: bool = False,
     label_count_normalised: bool = False,
@@ -101,9 +111,15 @@ def sdml_loss(
         codes_NK,
         projection_KC,
         targets_NC,
+        gram_CC=gram_CC,
         squared=squared,
         label_count_normalised=label_count_normalised,
     )
+    return weighted(reconstruction, supervised, lambda_)
+
+
+def weighted(reconstruction: Tensor, supervised: Tensor, lambda_: float) -> Losses:
+    """λ·reconstruction + (1 − λ)·supervised, and the two."""
     total = lambda_ * reconstruction + (1 - lambda_) * supervised
     return Losses(total, reconstruction, supervised)
 

@@ -17,7 +17,7 @@ from sdml.retrieval.similarity import (
     SIMILARITIES,
     Similarity,
     checked_projection,
-    default_temperature,
+    projection_temperature,
 )
 
 
@@ -112,7 +112,7 @@ def evaluate(
         width = next(iter(widths.values()))
         projection_KC = checked_projection(projection_KC, width[0] if width else 0, "evaluation")
         if temperature is None:
-            temperature = default_temperature(projection_KC.shape[1])
+            temperature = projection_temperature(projection_KC)
     pairs: list[PairResult] = []
     for similarity in similarities:
         rows = {

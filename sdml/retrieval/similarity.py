@@ -27,6 +27,7 @@ from sdml.errors import DataError, SubspaceError, UserError
 Similarity = Literal["cosine", "posterior"]
 SIMILARITIES: tuple[Similarity, ...] = get_args(Similarity)
 
+_UNIT = 1e-4  # how far the length of a unit column may be from 1
 IDEAL_POSTERIOR = 0.95
 _ROWS = 128  # rows converted at a time, so that they stay in the cache
 
@@ -39,6 +40,16 @@ def default_temperature(classes: int) -> float:
     """
     odds = IDEAL_POSTERIOR / (1 - IDEAL_POSTERIOR)
     return math.log(odds * max(classes - 1, 1))
+
+
+def projection_temperature(projection_KC: np.ndarray) -> float:
+    """The default temperature of a projection with unit columns; of any other, 1.
+
+    Columns of another length were learned, with their scale: DRCL's logits are P'h as they are.
+    """
+    lengths_C = np.sqrt(np.einsum("kc,kc->c", projection_KC, projection_KC, dtype=np.float64))
+    unit = bool(np.abs(lengths_C - 1).max() <= _UNIT)
+    return default_temperature(projection_KC.shape[1]) if unit else 1.0
 
 
 def checked_codes(codes_NK: np.ndarray, what: str) -> np.ndarray:
@@ -105,13 +116,14 @@ def posterior_representation(
     """softmax(temperature * P'h) of unit codes h: float32 (N, C), rows sum to one.
 
     Codes are scaled to unit length first, so that the temperature means the same for every
-    encoder. None takes :func:`default_temperature`. Raises DataError for bad codes, SubspaceError
-    for a projection of another width, UserError for a temperature that is not positive.
+    encoder. None takes :func:`projection_temperature`. Raises DataError for bad codes,
+    SubspaceError for a projection of another width, UserError for a temperature that is not
+    positive.
     """
     codes_NK = checked_codes(codes_NK, what)
     projection_KC = checked_projection(projection_KC, codes_NK.shape[1], what).astype(np.float64)
     classes = projection_KC.shape[1]
-    scale = default_temperature(classes) if temperature is None else temperature
+    scale = projection_temperature(projection_KC) if temperature is None else temperature
     if not (math.isfinite(scale) and scale > 0):
         raise UserError(
             f"the temperature of the posterior must be a positive number; received {scale!r}: "

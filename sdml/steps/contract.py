@@ -6,7 +6,7 @@ label outside its classes. A new one is made only where none with these settings
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -23,31 +23,44 @@ from sdml.subspace import Subspace
 def stored_subspace(context: Context) -> Version | None:
     """The collection's newest subspace that agrees with the experiment file, if any.
 
-    A file without a ``subspace`` section agrees with every subspace.
+    A file without a ``subspace`` section agrees with every subspace. Where it asks for a prior
+    and none is selected yet, the random subspace that priors start from is the one.
     """
     asked = context.experiment.subspace
     free = "subspace" not in context.experiment.model_fields_set
 
     def agrees(version: Version) -> bool:
         made = stored_settings(version)
-        return free or (
-            made.dimension == asked.dimension
-            and (made.seed == asked.seed or asked.source is not None)
-            and (made.source is None) == (asked.source is None)
-            and (asked.classes is None or made.classes == asked.classes)
-        )
+        if free:
+            return True
+        if asked.classes is not None and made.classes != asked.classes:
+            return False
+        if asked.kind in ("given", "identity"):  # two ways to one matrix: the content decides
+            return (
+                made.kind in ("given", "identity")
+                and (made.dimension == asked.dimension or not _says_dimension(asked))
+                and _made_from(asked, made.classes or ()).identity == version.manifest.id
+            )
+        return (made.kind, made.dimension, made.seed) == (asked.kind, asked.dimension, asked.seed)
 
-    found = [v for v in context.catalog.versions("subspace") if agrees(v)]
-    if not found:
-        return None
-    if asked.source is None or free:
-        return found[-1]
-    for version in reversed(found):
-        classes = stored_settings(version).classes or ()
-        given = Subspace.from_file(Path(asked.source), classes, dimension=asked.dimension)
-        if given.identity == version.manifest.id:
-            return version
-    return None
+    found = [version for version in context.catalog.versions("subspace") if agrees(version)]
+    if not found and not free and asked.kind == "prior":
+        return base_subspace(context)
+    return found[-1] if found else None
+
+
+def base_subspace(context: Context) -> Version | None:
+    """The random subspace, of the file's dimension and seed, that priors start from, if stored."""
+    asked = context.experiment.subspace
+
+    def agrees(made: SubspaceSettings) -> bool:
+        wanted = ("random", asked.dimension, asked.seed)
+        fits = asked.classes is None or made.classes == asked.classes
+        return (made.kind, made.dimension, made.seed) == wanted and fits
+
+    versions = context.catalog.versions("subspace")
+    found = [version for version in versions if agrees(stored_settings(version))]
+    return found[-1] if found else None
 
 
 def require_subspace(context: Context) -> Version:
@@ -60,15 +73,14 @@ def require_subspace(context: Context) -> Version:
     if version is not None:
         return version
     stored = [
-        f"{v.manifest.id} (dimension {made.dimension}, seed {made.seed})"
+        f"{v.manifest.id} ({_shown(made)})"
         for v in context.catalog.versions("subspace")
         for made in [stored_settings(v)]
     ]
     asked = context.experiment.subspace
     raise NotFoundError(
         f"a new modality needs the collection's stored subspace; {context.catalog.uri} has "
-        f"{', '.join(stored) if stored else 'none'}, and the file asks for dimension "
-        f"{asked.dimension}, seed {asked.seed}: "
+        f"{', '.join(stored) if stored else 'none'}, and the file asks for {_shown(asked)}: "
         + (
             "make the file's subspace section agree, or leave it out"
             if stored
@@ -94,9 +106,7 @@ def new_subspace(context: Context, tables: Mapping[str, Table]) -> Subspace:
             "a subspace needs classes, but no modality has a training label: "
             "give labels, or list subspace.classes in the experiment file"
         )
-    if asked.source is not None:
-        return Subspace.from_file(Path(asked.source), classes, dimension=asked.dimension)
-    return Subspace.random(classes, dimension=asked.dimension, seed=asked.seed)
+    return _made_from(asked, classes)
 
 
 def vocabulary(tables: Mapping[str, Table]) -> tuple[str, ...]:
@@ -116,7 +126,8 @@ def publish_subspace(context: Context, subspace: Subspace) -> Version:
         objects={"projection.safetensors": subspace.to_bytes()},
         seed=asked.seed,
         settings={
-            "dimension": asked.dimension,
+            "kind": "random" if asked.kind == "prior" else asked.kind,
+            "dimension": subspace.dimension,
             "seed": asked.seed,
             "source": asked.source and Path(asked.source).name,
             "classes": list(subspace.classes),
@@ -127,10 +138,14 @@ def publish_subspace(context: Context, subspace: Subspace) -> Version:
 def stored_settings(version: Version) -> SubspaceSettings:
     """What a stored subspace was made from; ``source`` is a bare file name.
 
+    A manifest of a time when there was one kind without a source does not say which.
+
     Raises:
         IntegrityError: the manifest does not say.
     """
     known = {key: version.manifest.settings.get(key) for key in SubspaceSettings.model_fields}
+    if known["kind"] is None:
+        del known["kind"]
     try:
         return SubspaceSettings.model_validate(known)
     except ValidationError as error:
@@ -138,3 +153,35 @@ def stored_settings(version: Version) -> SubspaceSettings:
             f"{version.uri}/manifest.json: settings must say how the subspace was made: "
             f"{explain(error, SubspaceSettings)}: restore the version from a backup"
         ) from error
+
+
+def _made_from(asked: SubspaceSettings, classes: Sequence[str]) -> Subspace:
+    """The subspace that the settings say, for these classes."""
+    match asked.kind:
+        case "given":
+            assert asked.source is not None
+            return Subspace.from_file(Path(asked.source), classes, dimension=asked.dimension)
+        case "identity":
+            if _says_dimension(asked) and asked.dimension != len(classes):
+                raise SubspaceError(
+                    "subspace.dimension must be the number of classes when the kind is identity, "
+                    f"but it is {asked.dimension} and there are {len(classes)} classes: leave it "
+                    "out, or choose another kind"
+                )
+            return Subspace.unit(classes)
+        case "simplex":
+            return Subspace.simplex(classes, dimension=asked.dimension, seed=asked.seed)
+        case "random" | "prior":  # a prior starts from a random one, and is selected later
+            return Subspace.random(classes, dimension=asked.dimension, seed=asked.seed)
+
+
+def _shown(settings: SubspaceSettings) -> str:
+    kind = "" if settings.kind == "random" else f"kind {settings.kind}, "
+    if not _says_dimension(settings):
+        return f"kind {settings.kind}"
+    return f"{kind}dimension {settings.dimension}, seed {settings.seed}"
+
+
+def _says_dimension(settings: SubspaceSettings) -> bool:
+    """False if the number of classes says it."""
+    return settings.kind != "identity" or "dimension" in settings.model_fields_set

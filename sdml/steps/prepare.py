@@ -7,7 +7,9 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from sdml.experiment import ModalitySettings
 from sdml.features import Table, build_feature_set, read_table, write_feature_set
 from sdml.steps.context import Context, read_subspace
 from sdml.steps.contract import new_subspace, publish_subspace, require_subspace, stored_subspace
@@ -76,9 +78,7 @@ def prepare(
                 "features",
                 modality=name,
                 objects=objects,
-                settings=settings.model_dump(
-                    mode="json", include={"keys", "split", "transform", "extractor"}
-                ),
+                settings=_recorded(settings),
                 made_from={"subspace": version.path},
                 seed=settings.split.seed,
                 reuse=True,
@@ -89,3 +89,11 @@ def prepare(
 
 def _read(context: Context, name: str, scratch: Path) -> Table:
     return read_table(local_source(context.modality(name), scratch), name=name)
+
+
+def _recorded(settings: ModalitySettings) -> dict[str, Any]:
+    """What the manifest says; ``train_labels`` only where labels were made worse."""
+    said = {"keys", "split", "transform", "extractor"}
+    if not settings.train_labels.as_they_are:
+        said.add("train_labels")
+    return settings.model_dump(mode="json", include=said)

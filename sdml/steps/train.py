@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
-from sdml.errors import ExperimentError, Interrupted, TrainingError
+from sdml.errors import ExperimentError, Interrupted, SubspaceError, TrainingError
 from sdml.experiment import SplitName, TrainingSettings
 from sdml.experiment.explain import explain
 from sdml.features import Split, load_split
@@ -79,6 +79,7 @@ def train(
     Raises:
         ExperimentError: the file has no such modality, or ``lambda_`` is not between 0 and 1.
         NotFoundError: the modality has not been prepared for the file's subspace.
+        SubspaceError: the method cannot use that subspace.
         TrainingError: the loss is no longer finite, or another rank is gone.
         Interrupted: ``stop`` said so. The tracking run ends as killed.
     """
@@ -184,6 +185,7 @@ def _planned(
     chosen = ranks.first_text(lambda: features or _prepared(context, modality).uri)
     version = context.catalog.get(chosen)
     subspace_version, subspace = context.subspace_of(version)
+    _check_method(context, settings, subspace_version, subspace)
     identity = training_identity(settings, version, subspace_version)
     if ranks.first_text(lambda: identity) != identity:
         raise TrainingError(
@@ -199,6 +201,23 @@ def _planned(
         subspace=subspace,
         identity=identity,
     )
+
+
+def _check_method(
+    context: Context, settings: TrainingSettings, version: Version, subspace: Subspace
+) -> None:
+    """What a method asks of the subspace."""
+    if settings.method == "sdml" and subspace.form == "free":
+        raise SubspaceError(
+            f"method sdml needs unit columns, but {version.uri} was learned and has others: take "
+            "method drcl or classifier, or another kind of subspace"
+        )
+    asked = context.experiment.subspace
+    if asked.kind == "prior" and subspace.form != "free":
+        raise SubspaceError(
+            f"{version.uri} is what a prior starts from, and none is selected or prepared for "
+            "yet: run 'sdml prior fit', 'sdml prior select' and 'sdml prepare'"
+        )
 
 
 def _prepared(context: Context, modality: str) -> Version:

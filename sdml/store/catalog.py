@@ -34,6 +34,7 @@ _MADE_BY: dict[Kind, str] = {
     "features": "sdml prepare",
     "encoder": "sdml train",
     "report": "sdml evaluate",
+    "prior": "sdml prior fit",
 }
 
 

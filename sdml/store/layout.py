@@ -4,6 +4,7 @@
 
     <collection>/subspaces/<id>/               <collection>/features/<modality>/<id>/
     <collection>/reports/<id>/                 <collection>/encoders/<modality>/<id>/
+                                               <collection>/priors/<modality>/<id>/
     <collection>/checkpoints/<name>
 """
 
@@ -15,7 +16,7 @@ from typing import Literal, get_args
 from sdml.errors import UserError
 from sdml.experiment.base import NAME
 
-Kind = Literal["subspace", "features", "encoder", "report"]
+Kind = Literal["subspace", "features", "encoder", "report", "prior"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 MANIFEST = "manifest.json"
 CHECKPOINTS = "checkpoints"
@@ -25,8 +26,9 @@ _FOLDERS: dict[Kind, str] = {
     "features": "features",
     "encoder": "encoders",
     "report": "reports",
+    "prior": "priors",
 }
-_OF_A_MODALITY: frozenset[Kind] = frozenset({"features", "encoder"})
+_OF_A_MODALITY: frozenset[Kind] = frozenset({"features", "encoder", "prior"})
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _OBJECT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 

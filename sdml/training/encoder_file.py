@@ -40,6 +40,7 @@ class _Note(BaseModel):
     code_dim: _Width
     normalize_code: bool
     settings: str
+    plain_output: bool = False
 
 
 class LoadedEncoder:
@@ -121,8 +122,10 @@ def encoder_to_bytes(
         code_dim=code_dim,
         normalize_code=settings.normalize_code,
         settings=settings_digest(settings),
+        plain_output="output.bias" not in state,
     )
-    return pack(state, note.model_dump(mode="json"))
+    said = note.model_dump(mode="json", exclude=set() if note.plain_output else {"plain_output"})
+    return pack(state, said)
 
 
 def encoder_from_bytes(data: bytes, where: str) -> LoadedEncoder:
@@ -161,5 +164,6 @@ def _network(note: _Note) -> Encoder:
         note.hidden,
         note.code_dim,
         normalize=note.normalize_code,
+        plain_output=note.plain_output,
         generator=torch.Generator().manual_seed(0),  # the initial values are replaced
     )

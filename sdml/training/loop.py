@@ -21,6 +21,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from sdml.errors import DataError, Interrupted
 from sdml.experiment import TrainingSettings
@@ -29,6 +30,7 @@ from sdml.training.checkpoint import Arrays, CheckpointSlot
 from sdml.training.data import Samples, TrainingData
 from sdml.training.device import find_device
 from sdml.training.history import EpochRecord
+from sdml.training.optimised import Optimised
 from sdml.training.parallel import ALONE, Ranks
 from sdml.training.state import TrainingState
 from sdml.training.threads import thread_count
@@ -36,6 +38,7 @@ from sdml.training.threads import thread_count
 logger = logging.getLogger(__name__)
 
 Clock = Callable[[], float]
+LearnerType = Callable[[int, npt.NDArray[np.float32], TrainingSettings, torch.device], Optimised]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +72,7 @@ def fit(
     threads: int | None = None,
     device: str | None = None,
     ranks: Ranks = ALONE,
+    learner_type: LearnerType | None = None,
     clock: Clock = time.perf_counter,
 ) -> FitResult:
     """Train the encoder of one modality.
@@ -92,6 +96,7 @@ def fit(
         device: instead of ``settings.device``.
         ranks: the processes that train together. Each of them calls this function with the same
             arguments and gets the same result; rank 0 alone writes to the slot.
+        learner_type: what to train instead of the method's; in one process only.
         clock: seconds, for speed and the time between checkpoints.
 
     Raises:
@@ -116,7 +121,8 @@ def fit(
     )
     _check(training, validation, settings)
     with thread_count(threads or settings.threads, share=ranks.local_size):
-        learner = ranks.learner(training.features, projection_KC, settings, place)
+        make = learner_type or ranks.learner
+        learner = make(training.features, projection_KC, settings, place)
         state = TrainingState(learner, training, validation, settings, clock)
         mark = checkpoints.fingerprint(settings, projection_KC, data_identity)
         kept = ranks.first(checkpoint.load) if checkpoint else None
@@ -171,7 +177,7 @@ def _check(training: Samples, validation: Samples, settings: TrainingSettings) -
             f"training and validation samples must have equally many features, but have "
             f"{training.features} and {validation.features}: prepare the modality again"
         )
-    if settings.drop_last and len(training) < settings.batch_size:
+    if settings.drop_last and len(training) < settings.rows(len(training)):
         raise DataError(
             f"the training split must fill at least one batch, but has {len(training)} samples "
             f"and batch_size is {settings.batch_size}: lower batch_size"

@@ -35,8 +35,11 @@ from torch import Tensor
 
 from sdml.errors import RankError, UserError
 from sdml.experiment import TrainingSettings
+from sdml.objectives import weighted
+from sdml.training.consistency import ConsistencyLearner
 from sdml.training.device import find_device
 from sdml.training.learner import Learner
+from sdml.training.optimised import Optimised
 
 logger = logging.getLogger(__name__)
 
@@ -85,9 +88,10 @@ class Ranks:
         projection_KC: npt.NDArray[np.float32],
         settings: TrainingSettings,
         device: torch.device,
-    ) -> Learner:
-        """A learner whose steps are those of all ranks together; arguments as of Learner."""
-        return Learner(features, projection_KC, settings, device)
+    ) -> Optimised:
+        """The method's learner, with steps of all ranks together; arguments as of Learner."""
+        made_by = ConsistencyLearner if settings.method == "drcl" else Learner
+        return made_by(features, projection_KC, settings, device)
 
 
 ALONE = Ranks()
@@ -227,8 +231,16 @@ class _Group(Ranks):
         projection_KC: npt.NDArray[np.float32],
         settings: TrainingSettings,
         device: torch.device,
-    ) -> Learner:
-        """See :meth:`Ranks.learner`."""
+    ) -> Optimised:
+        """See :meth:`Ranks.learner`.
+
+        Raises:
+            UserError: the method's loss cannot be divided among processes.
+        """
+        if settings.method == "drcl":  # its loss compares every sample of a batch with every other
+            raise UserError(
+                f"method drcl trains in one process, not in {self.size}: leave --processes out"
+            )
         return _ParallelLearner(features, projection_KC, settings, device, self)
 
     def _spread(self, values: Tensor) -> Tensor:
@@ -268,10 +280,9 @@ class _ParallelLearner(Learner):
             labelled = labelled_B[own].sum() / labelled_B.sum().clamp(min=1)
             reconstruction = losses.reconstruction * rows
             supervised = losses.supervised * labelled
-            lambda_ = self._settings.lambda_
-            total = lambda_ * reconstruction + (1 - lambda_) * supervised
-            total.backward()
-            self._losses_3.copy_(torch.stack((total, reconstruction, supervised)).detach())
+            parts = weighted(reconstruction, supervised, self._settings.lambda_)
+            parts.total.backward()  # type: ignore[no-untyped-call]
+            self._losses_3.copy_(torch.stack(parts).detach())
         self._group.add_up(self._sums)
         self._adam.step()
         return self._losses_3.clone()

@@ -20,7 +20,7 @@ from sdml.training import checkpoint as checkpoints
 from sdml.training.checkpoint import Arrays, Checkpoint
 from sdml.training.data import Samples
 from sdml.training.history import EpochRecord
-from sdml.training.learner import Learner
+from sdml.training.optimised import Optimised
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ class TrainingState:
 
     def __init__(
         self,
-        learner: Learner,
+        learner: Optimised,
         training: Samples,
         validation: Samples,
         settings: TrainingSettings,
@@ -74,12 +74,13 @@ class TrainingState:
         start = self._clock()
         samples = 0
         for features_BD, targets_BC in self._training.batches(
-            settings.batch_size,
+            settings.rows(len(self._training)),
             seed=settings.seed,
             epoch=number,
             drop_last=settings.drop_last,
             done=self.batches,
         ):
+            self._learner.epoch, self._learner.batch = number, self.batches
             self._losses.append(self._learner.step(features_BD, targets_BC))
             samples += len(features_BD)
             look()
@@ -153,6 +154,8 @@ class TrainingState:
         if self._settings.selection == "last" or self.best_epoch == 0:
             return True
         best = self.history[self.best_epoch - 1]
+        if self._settings.selection == "val_total":
+            return record.validation_loss < best.validation_loss
         return record.validation_supervised < best.validation_supervised
 
 

@@ -17,7 +17,8 @@ from tests.cli.conftest import Run
 from tests.steps import tiny
 
 COMMANDS = [
-    "init", "prepare", "train", "evaluate", "list", "gc", "embed", "search", "score", "resend",
+    "init", "prepare", "prior", "train", "evaluate", "list", "gc", "embed", "search", "score",
+    "resend",
 ]  # fmt: skip
 
 # Every argument of every command. Knobs belong into the experiment file, not here.
@@ -25,6 +26,7 @@ COMMON = {"--help", "--json", "--quiet"}
 ALLOWED = {
     "init": {"files", "--collection", "--output"},
     "prepare": {"file", "--modality", "--new-modality"},
+    "prior": {"action", "file", "--modality"},
     "train": {"file", "--modality", "--reuse", "--result", "--processes"},
     "evaluate": {"file"},
     "list": {"file", "--verify"},

@@ -95,7 +95,7 @@ REFUSED = {
     "unknown nested key": (
         "collection: a\nmodalities: {a: {source: x, epoch: 3}}",
         "modalities.a.epoch: unknown key; allowed here: source, keys, labels, split, transform, "
-        "extractor, missing_class, resources, method, lambda, epochs,",
+        "extractor, missing_class, train_labels, resources, method, lambda, epochs,",
     ),
     "unknown key of keys": (
         "collection: a\nmodalities: {a: {source: x, keys: {feature: X}}}",
@@ -128,6 +128,20 @@ REFUSED = {
         "modalities.a.learning_rate",
     ),
     "dimension zero": (MINIMAL + "subspace: {dimension: 0}", "subspace.dimension"),
+    "toggle of another method": (
+        MINIMAL + "training: {method: classifier, squared: true}",
+        "squared: nothing that method classifier has a choice of",
+    ),
+    "too much noise": (
+        "collection: c\nmodalities: {image: {source: a.npz, train_labels: {noise: 0.9}}}",
+        "modalities.image.train_labels.noise",
+    ),
+    "given without source": (MINIMAL + "subspace: {kind: given}", "name its file as source"),
+    "source of a random one": (
+        MINIMAL + "subspace: {kind: random, source: P.npy}",
+        "source goes with kind given",
+    ),
+    "unknown kind": (MINIMAL + "subspace: {kind: cube}", "subspace.kind"),
     "repeated class": (MINIMAL + "subspace: {classes: [a, a]}", "distinct"),
     "unknown similarity": (MINIMAL + "evaluation: {similarity: dot}", "evaluation.similarity"),
     "no similarity": (MINIMAL + "evaluation: {similarity: []}", "at least one"),
@@ -223,3 +237,16 @@ def test_what_the_user_did_not_say_stays_unsaid() -> None:
     for experiment in (said, parse_experiment(dump_experiment(said))):
         assert "subspace" in experiment.model_fields_set
     assert "tracking" not in unsaid.model_fields_set
+
+
+def test_lambda_left_out_depends_on_the_method() -> None:
+    file = "{}modalities:\n  image: {{source: a.npz}}\n  text: {{source: b.npz, method: {}}}\n"
+    for method, other in (("sdml", "classifier"), ("classifier", "sdml")):
+        head = f"collection: c\ntraining: {{method: {method}}}\n"
+        experiment = parse_experiment(file.format(head, other))
+        made = {m: experiment.training_of(m) for m in ("image", "text")}
+        assert [(t.method, t.lambda_) for t in made.values()] == [
+            (name, {"sdml": 0.5, "classifier": 0.0}[name]) for name in (method, other)
+        ]
+    head = "collection: c\ntraining: {method: classifier, lambda: 0.25}\n"
+    assert parse_experiment(file.format(head, "sdml")).training_of("text").lambda_ == 0.25

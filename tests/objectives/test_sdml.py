@@ -173,3 +173,35 @@ def test_the_part_without_weight_has_no_gradient(lambda_: float, still: int) -> 
         gradients.append(tensor.grad.numpy())
     assert not gradients[still].any()
     assert gradients[1 - still].any()
+
+
+class TestASimplex:
+    P = torch.from_numpy(
+        Subspace.simplex([str(c) for c in range(C)], dimension=K, seed=0).projection_KC.copy()
+    )
+    GRAM = P.T @ P
+
+    def test_supervised_restated(self) -> None:
+        codes, _, _, targets = batch()
+        expected = []
+        for h, y in zip(codes.numpy(), targets.numpy(), strict=True):
+            if y.any():
+                ideal = sum(self.P[:, c].numpy() for c in np.flatnonzero(y))
+                expected.append(np.linalg.norm(self.P.numpy().T @ (h - ideal)))
+        made = supervised_loss(codes, self.P, targets, gram_CC=self.GRAM)
+        assert float(made) == pytest.approx(np.mean(expected), rel=1e-5)
+
+    def test_a_code_at_its_class_costs_nothing_and_nothing_is_better(self) -> None:
+        codes, targets = self.P.T.contiguous(), torch.eye(C)
+        assert float(supervised_loss(codes, self.P, targets, gram_CC=self.GRAM)) < 1e-6
+        # held against y itself the best unit code is another: it leaves the simplex's span
+        assert float(supervised_loss(codes, self.P, targets)) == pytest.approx((C - 1) ** -0.5)
+        basis = torch.linalg.svd(self.P).U[:, C - 1]  # a dimension outside the span
+        share = (C - 1) / C
+        away = share * codes + (1 - share**2) ** 0.5 * basis
+        assert float(supervised_loss(away, self.P, targets)) == pytest.approx(C**-0.5, rel=1e-5)
+
+    def test_for_orthonormal_columns_the_gram_matrix_changes_nothing(self) -> None:
+        codes, _, _, targets = batch()
+        plain = float(supervised_loss(codes, P, targets))
+        assert float(supervised_loss(codes, P, targets, gram_CC=P.T @ P)) == pytest.approx(plain)

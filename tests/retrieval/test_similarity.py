@@ -12,6 +12,7 @@ from sdml.retrieval.similarity import (
     cosine_representation,
     default_temperature,
     posterior_representation,
+    projection_temperature,
 )
 
 
@@ -43,6 +44,17 @@ def test_an_ideal_code_has_the_posterior_of_the_rule(classes: int) -> None:
     projection = np.eye(100, classes)
     posterior = posterior_representation(projection.T, projection)
     np.testing.assert_allclose(posterior.diagonal(), 0.95, atol=1e-6)
+
+
+@pytest.mark.parametrize("length", [0.5, 1.001, 5.2])
+def test_learned_columns_have_their_temperature_in_them(length: float) -> None:
+    rng = np.random.default_rng(0)
+    codes, projection = rng.normal(size=(9, 8)), np.eye(8, 4) * [1, 1, 1, length]
+    unit = codes / np.linalg.norm(codes, axis=1, keepdims=True)
+    made = posterior_representation(codes, projection)
+    np.testing.assert_allclose(made, softmax(unit @ projection, axis=1), atol=1e-6)
+    assert projection_temperature(projection) == 1
+    assert projection_temperature(np.eye(8, 4)) == default_temperature(4)
 
 
 def test_one_class_is_certain() -> None:

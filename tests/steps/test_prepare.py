@@ -12,6 +12,7 @@ from sdml.features import load_split
 from sdml.steps import prepare as module
 from sdml.steps.context import Context, read_subspace
 from sdml.steps.prepare import Prepared, prepare
+from sdml.steps.train import train
 from sdml.store import Version
 from tests.steps import tiny
 from tests.steps.conftest import MakeContext
@@ -211,3 +212,27 @@ def test_a_folder_for_temporary_files_that_cannot_be_made(
     with pytest.raises(Exception, match=r"file/below.*not a folder"):
         prepare(make())
     assert files_of(tmp_path) == {}
+
+
+def test_worse_training_labels_are_recorded_and_clean_ones_leave_no_trace(
+    make: MakeContext, tmp_path: Path
+) -> None:
+    context = make("image")
+    clean = context.catalog.get(prepare(context).features["image"])
+    assert "train_labels" not in clean.manifest.settings
+    asked = {"noise": 0.25, "hidden": 0.5, "seed": 4}
+    worse = make("image", modalities={"image": {"source": "image.npz", "train_labels": asked}})
+    version = worse.catalog.get(prepare(worse).features["image"])
+    assert version.manifest.settings["train_labels"] == asked
+    kept = {record.name: record.sha256 for record in clean.manifest.objects}
+    changed = {r.name for r in version.manifest.objects if kept[r.name] != r.sha256}
+    assert changed == {"train.labels.npy"}
+    labels = load_split(lambda name: worse.catalog.local(version, name), "train").labels
+    assert (labels == -1).sum() == 18
+
+
+def test_a_modality_learns_from_few_labels(make: MakeContext) -> None:
+    asked = {"hidden": 0.8}
+    context = make("image", modalities={"image": {"source": "image.npz", "train_labels": asked}})
+    prepare(context)
+    assert train(context, "image").epochs == 3

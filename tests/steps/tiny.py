@@ -65,7 +65,8 @@ def settings(*modalities: str, **sections: Any) -> dict[str, Any]:
 def _merged(old: Any, new: Any) -> Any:
     if not (isinstance(old, Mapping) and isinstance(new, Mapping)):
         return new
-    return {**old, **{key: _merged(old.get(key), value) for key, value in new.items()}}
+    merged = {**old, **{key: _merged(old.get(key), value) for key, value in new.items()}}
+    return {key: value for key, value in merged.items() if value is not None}
 
 
 def write_experiment(folder: Path, *modalities: str, **sections: Any) -> Path:

@@ -16,7 +16,7 @@ from sdml.store.manifest import CREATED, plain
 
 WHERE = "s3://bucket/digits/encoders/image/x/manifest.json"
 KINDS_ALONE: list[Kind] = ["subspace", "report"]
-KINDS_OF_A_MODALITY: list[Kind] = ["features", "encoder"]
+KINDS_OF_A_MODALITY: list[Kind] = ["features", "encoder", "prior"]
 NAMES = st.from_regex(r"[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?", fullmatch=True)
 IDS = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", fullmatch=True)
 JSONS = st.recursive(

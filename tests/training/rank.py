@@ -38,6 +38,7 @@ CASES = {
     "lambda_one": case(lambda_=1.0),
     "nearly_unlabelled": case(batch_size=7),
     "toggles": case(squared=True, label_count_normalised=True, normalize_target=True),
+    "classifier": case(method="classifier", lambda_=0.2),
 }
 
 

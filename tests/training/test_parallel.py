@@ -13,9 +13,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from sdml.errors import ExperimentError, UserError
-from sdml.training import ALONE, Place, fit, joined
+from sdml.experiment import TrainingSettings
+from sdml.training import ALONE, Place, fit, joined, parallel
 from sdml.training.device import find_device
 from tests.training.rank import CASES, data_of, outcome
 from tests.training.trainee import SUBSPACE
@@ -191,3 +193,12 @@ def _no_group() -> Iterator[None]:
 
     yield
     assert not dist.is_initialized()
+
+
+def test_drcl_is_not_divided() -> None:
+    place = Place(rank=0, size=2, local_size=2, address="127.0.0.1", port=1)
+    group = parallel._Group(place, control=None)  # type: ignore[arg-type]
+    with pytest.raises(UserError, match="one process, not in 2"):
+        group.learner(
+            20, SUBSPACE.projection_KC, TrainingSettings(method="drcl"), torch.device("cpu")
+        )

@@ -52,7 +52,11 @@ def begin(task: Task, *, modalities: Sequence[str], new_modality: bool, pipeline
     parent = task.resume_parent(pipeline)
     parent.tag({"pipeline": pipeline, "modalities": ", ".join(modalities), "inputs": begun.inputs})
     training = context.experiment.training
-    settings = {"method": training.method, "epochs": training.epochs, "seed": training.seed}
+    settings: dict[str, str | int | float] = {
+        "method": training.method,
+        "epochs": training.epochs,
+        "seed": training.seed,
+    }
     if pipeline != _SWEEP:  # there each λ has a child of its own
         settings["lambda"] = training.lambda_
         parent.metrics({"lambda": training.lambda_})

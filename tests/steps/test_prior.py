@@ -1,0 +1,161 @@
+"""Priors: learned, scored, selected, prepared for, trained against."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from sdml.errors import ExperimentError, Interrupted, NotFoundError, SubspaceError
+from sdml.retrieval.similarity import projection_temperature
+from sdml.steps.context import Context, read_subspace
+from sdml.steps.contract import stored_settings, stored_subspace
+from sdml.steps.evaluate import evaluate
+from sdml.steps.gc import collect_garbage
+from sdml.steps.inventory import inventory
+from sdml.steps.prepare import prepare
+from sdml.steps.prior import fit_prior, select_prior
+from sdml.steps.train import train
+from tests.steps import tiny
+from tests.steps.conftest import MakeContext
+from tests.steps.test_methods import several_labels
+
+MODALITIES = ("image", "text")
+
+
+@pytest.fixture
+def drcl(make: MakeContext) -> MakeContext:
+    def call(*modalities: str, **drcl: Any) -> Context:
+        training: dict[str, Any] = {"method": "drcl", "epochs": 30, "drcl": drcl or None}
+        return make(*modalities, subspace={"kind": "prior"}, training=training)
+
+    return call
+
+
+def selected(context: Context) -> str:
+    """Prepare, learn and select; returns the subspace's URI."""
+    prepare(context)
+    for modality in context.experiment.modalities:
+        fit_prior(context, modality)
+    return select_prior(context).subspace
+
+
+@pytest.mark.usefixtures("plain_report")
+@pytest.mark.parametrize("labels", ["one", "several"])
+@pytest.mark.parametrize("bugs", [False, True])
+def test_from_sources_to_figures(
+    drcl: MakeContext, tmp_path: Path, labels: str, bugs: bool
+) -> None:
+    # q stays low for 30 epochs; the released settings have 100 and more
+    context = drcl(q_step=0.05, reference_bugs=bugs, score="validation")
+    if labels == "several":
+        several_labels(tmp_path)
+    uri = selected(context)
+    assert prepare(context).subspace == uri
+    for modality in MODALITIES:
+        made = train(context, modality)
+        assert made.subspace == uri.rpartition("/")[2]
+    evaluated = evaluate(context)
+    chance = float(np.mean([pair["chance"] for pair in evaluated.pairs]))
+    assert evaluated.mean_map > chance + (0.2 if labels == "one" else 0.1)
+    assert inventory(context, verify=True).verified > 0
+
+
+def test_the_best_scored_prior_is_the_subspace(drcl: MakeContext) -> None:
+    context = drcl(prior_learning_rate=0.01)
+    base = prepare(context).subspace
+    fitted = {modality: fit_prior(context, modality) for modality in MODALITIES}
+    made = select_prior(context)
+    assert made.scores == {name: prior.score for name, prior in fitted.items()}
+    assert made.modality == max(made.scores, key=made.scores.__getitem__)
+    version = context.catalog.get(made.subspace)
+    assert stored_settings(version).kind == "prior"
+    assert version.manifest.settings["scores"] == made.scores
+    assert version.manifest.made_from["base"] == f"subspaces/{base.rpartition('/')[2]}"
+    subspace = read_subspace(context.catalog, version)
+    assert subspace.form == "free"
+    lengths = np.linalg.norm(subspace.projection_KC, axis=0)
+    assert (lengths > 1.1).all()  # the temperature is learned
+    assert projection_temperature(subspace.projection_KC) == 1
+    assert select_prior(context) == made
+    alone = select_prior(context, modalities=["text"])
+    assert alone.modality == "text"
+
+
+def test_the_score_is_the_best_epochs(drcl: MakeContext) -> None:
+    context = drcl()
+    prepare(context)
+    made = fit_prior(context, "image")
+    version = context.catalog.get(made.prior)
+    assert version.manifest.settings["score"] == made.score
+    assert 1 / 3 < made.score < 1
+    assert version.manifest.made_from.keys() == {"subspace", "features"}
+    assert fit_prior(context, "image") == made  # the same bytes: nothing new
+
+
+def test_a_prior_goes_on_after_a_stop(drcl: MakeContext) -> None:
+    whole = drcl()
+    prepare(whole)
+    asked = iter([False] * 40 + [True])
+    with pytest.raises(Interrupted):
+        fit_prior(whole, "image", stop=lambda: next(asked))
+    seen: list[int] = []
+    fit_prior(whole, "image", on_epoch=lambda record, epochs: seen.append(record.epoch))
+    assert 1 < seen[0] <= seen[-1] == 30
+
+
+def test_training_before_a_prior_is_selected_is_refused(drcl: MakeContext) -> None:
+    context = drcl()
+    prepare(context)
+    with pytest.raises(SubspaceError, match="sdml prior fit"):
+        train(context, "image")
+    with pytest.raises(NotFoundError, match="sdml prior fit"):
+        select_prior(context)
+    selected(context)
+    with pytest.raises(NotFoundError, match="sdml prepare"):
+        train(context, "image")
+
+
+def test_what_does_not_ask_for_a_prior_gets_none(make: MakeContext, drcl: MakeContext) -> None:
+    plain = make()
+    with pytest.raises(NotFoundError, match="random subspace of dimension 16"):
+        fit_prior(drcl(), "image")
+    prepare(plain)
+    with pytest.raises(ExperimentError, match="method drcl, not sdml"):
+        fit_prior(plain, "image")
+    with pytest.raises(ExperimentError, match=r"subspace.kind is prior, but it is\s+random"):
+        select_prior(plain)
+    with pytest.raises(ExperimentError, match="'video'"):
+        select_prior(drcl(), modalities=["video"])
+
+
+def test_sdml_needs_unit_columns_and_a_classifier_does_not(drcl: MakeContext) -> None:
+    context = drcl()
+    selected(context)
+    prepare(context)
+    for method, refused in (("sdml", True), ("classifier", False)):
+        settings = context.experiment.training.model_validate(
+            {"method": method, "epochs": 2, "batch_size": 10, "hidden": [8], "threads": 1}
+        )
+        experiment = context.experiment.model_copy(update={"training": settings})
+        other = Context(experiment=experiment, catalog=context.catalog, tracker=context.tracker)
+        if refused:
+            with pytest.raises(SubspaceError, match="unit columns"):
+                train(other, "image")
+        else:
+            assert train(other, "image").epochs == 2
+
+
+def test_garbage_collection_keeps_what_the_prior_was_made_from(
+    drcl: MakeContext, tmp_path: Path
+) -> None:
+    context = drcl()
+    uri = selected(context)
+    before = tiny.checksums(tmp_path / "store")
+    collect_garbage(context, keep=1, grace_days=0)
+    assert tiny.checksums(tmp_path / "store") == before
+    current = stored_subspace(context)
+    assert current is not None
+    assert current.uri == uri
