@@ -1,31 +1,19 @@
 from __future__ import annotations
 
-import itertools
 import json
-import logging
-import os
-import shutil
-import signal
-import subprocess
-import sys
-from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
-from sdml.errors import DataError, ExperimentError, Interrupted, NotFoundError, TrainingError
-from sdml.steps.context import Context
+from sdml.errors import DataError, ExperimentError, NotFoundError, TrainingError
 from sdml.steps.prepare import prepare
-from sdml.steps.stopping import stop_on_sigterm
-from sdml.steps.train import Trained, train
-from sdml.tracking import MemoryRun, MemoryTracker
+from sdml.steps.train import train
 from sdml.training import EpochRecord
 from sdml.training.encoder_file import encoder_from_bytes
 from tests.steps import tiny
 from tests.steps.conftest import MakeContext
+from tests.steps.trained import encoders, runs, weights
 
 # docs/tracking.md, table "What is logged where"
 PER_EPOCH = {
@@ -38,19 +26,6 @@ PER_EPOCH = {
     "learning_rate",
     "samples_per_second",
 }
-
-
-def weights(context: Context, trained: Trained) -> bytes:
-    return context.catalog.read(context.catalog.get(trained.encoder), "encoder.safetensors")
-
-
-def runs(context: Context) -> list[MemoryRun]:
-    assert isinstance(context.tracker, MemoryTracker)
-    return context.tracker.runs
-
-
-def encoders(tmp_path: Path) -> list[Path]:
-    return sorted((tmp_path / "store").glob("tiny/encoders/*/*"))
 
 
 def test_alone_or_beside_others_the_encoder_has_the_same_bytes(
@@ -289,203 +264,3 @@ def test_several_labels_and_unlabelled_samples_train(make: MakeContext, tmp_path
     np.savez(tmp_path / "image.npz", **{**data, "y": hot})
     prepare(context)
     assert train(context, "image").epochs == 3
-
-
-KILLED = """
-import os, signal, sys
-from pathlib import Path
-from sdml.experiment import read_experiment
-from sdml.steps.context import Context
-from sdml.steps.train import train
-
-def on_epoch(record, epochs):
-    if record.epoch == 4:
-        os.kill(os.getpid(), signal.SIGKILL)
-
-context = Context.open(read_experiment(Path(sys.argv[1])), track=False)
-train(context, "image", on_epoch=on_epoch)
-"""
-
-
-def test_a_killed_training_goes_on_and_ends_with_the_same_encoder(
-    make: MakeContext, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    every_epoch: dict[str, Any] = {"epochs": 7, "checkpoint_seconds": 0}
-    whole = make("image", training=every_epoch, store=str(tmp_path / "whole"))
-    prepare(whole)
-    expected = train(whole, "image")
-
-    context = make("image", training=every_epoch)
-    prepare(context)
-    file = str(tmp_path / "experiment.yaml")
-    done = subprocess.run(
-        [sys.executable, "-c", KILLED, file], capture_output=True, text=True, timeout=120
-    )
-    assert done.returncode == -signal.SIGKILL, done.stderr
-    assert encoders(tmp_path) == []
-    checkpoints = tmp_path / "store" / "tiny" / "checkpoints"
-    assert [path.suffix for path in checkpoints.rglob("*") if path.is_file()] == [".safetensors"]
-
-    seen: list[int] = []
-    with caplog.at_level(logging.INFO, logger="sdml"):
-        resumed = train(context, "image", on_epoch=lambda record, _: seen.append(record.epoch))
-    assert "training continues after epoch 4" in caplog.text
-    assert seen == [5, 6, 7]
-    assert resumed.epochs == 7
-    version, other = context.catalog.get(resumed.encoder), whole.catalog.get(expected.encoder)
-    assert version.manifest.objects == other.manifest.objects
-    assert version.manifest.settings == other.manifest.settings
-    assert [path for path in checkpoints.rglob("*") if path.is_file()] == []
-
-
-def stopped_at(asks: int) -> Callable[[], bool]:
-    """Says so when it is asked for the n-th time, counted from 1."""
-    asked = itertools.count(1)
-    return lambda: next(asked) >= asks
-
-
-def test_a_stop_ends_the_run_as_killed_and_keeps_a_checkpoint(
-    make: MakeContext, tmp_path: Path
-) -> None:
-    whole = make("image", store=str(tmp_path / "whole"))
-    prepare(whole)
-    expected = weights(whole, train(whole, "image"))
-    context = make("image")
-    prepare(context)
-    with pytest.raises(Interrupted, match="in epoch 2 of 3, after 1 of its batches"):
-        train(context, "image", stop=stopped_at(6))  # once before, three batches, validation, one
-    assert [run.status for run in runs(context)] == ["killed"]
-    assert encoders(tmp_path) == []
-    assert weights(context, train(context, "image", stop=lambda: False)) == expected
-
-
-def test_a_stop_while_it_publishes_is_too_late(make: MakeContext) -> None:
-    context = make("image")
-    prepare(context)
-    told = False
-
-    def on_epoch(record: EpochRecord, epochs: int) -> None:
-        nonlocal told
-        told = record.epoch == epochs
-
-    train(context, "image", stop=lambda: told, on_epoch=on_epoch)
-    assert [run.status for run in runs(context)] == ["finished"]
-
-
-def test_a_signal_while_it_reads_ends_the_run_as_killed(
-    make: MakeContext, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Nobody asks before the first batch."""
-    context = make("image")
-    prepare(context)
-
-    def told(*_: object, **__: object) -> None:
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    monkeypatch.setattr(sys.modules["sdml.steps.train"], "fit", told)
-
-    def work() -> None:
-        with stop_on_sigterm() as stop:
-            train(context, "image", stop=stop)
-
-    with pytest.raises(Interrupted, match="ended by SIGTERM"):
-        work()
-    assert [run.status for run in runs(context)] == ["killed"]
-
-
-class TestReuse:
-    def test_the_same_is_not_trained_again(self, make: MakeContext, tmp_path: Path) -> None:
-        context = make("image")
-        prepare(context)
-        first = train(context, "image", reuse=True)
-        before = tiny.checksums(tmp_path / "store")
-        parent = context.tracker.start("tiny", "pipeline")
-        again = train(
-            context, "image", reuse=True, parent_run=parent.id, pipeline_run="p", on_epoch=never
-        )
-        assert not first.reused
-        assert again == replace(first, seconds=again.seconds, reused=True)
-        assert tiny.checksums(tmp_path / "store") == before
-
-        trained, _, reused = runs(context)
-        assert reused.parent == parent.id
-        assert reused.status == "finished"
-        assert reused.logged_params == trained.logged_params
-        expected = {**trained.logged_tags, "reused": "true", "pipeline_run": "p"}
-        assert reused.logged_tags == expected
-        for name in {metric.name for metric in trained.logged_metrics} - {"samples_per_second"}:
-            assert reused.values(name) == trained.values(name), name
-        assert reused.values("samples_per_second") == []
-        assert reused.datasets == trained.datasets
-
-    def test_without_it_there_is_training(self, make: MakeContext) -> None:
-        context = make("image")
-        prepare(context)
-        train(context, "image")
-        assert not train(context, "image").reused
-
-    @pytest.mark.parametrize(
-        "change",
-        [
-            {"training": {"lambda": 0.4}},
-            {"training": {"seed": 1}},
-            {"training": {"epochs": 2}},
-            {"training": {"selection": "last"}},
-            {"modalities": {"image": {"transform": "l2"}}},
-            {"subspace": {"seed": 1}},
-        ],
-    )
-    def test_what_decides_the_result_must_be_the_same(
-        self, make: MakeContext, change: dict[str, Any]
-    ) -> None:
-        context = make("image")
-        prepare(context)
-        train(context, "image")
-        other = make("image", **change)
-        prepare(other)
-        assert not train(other, "image", reuse=True).reused
-        assert train(context, "image", reuse=True).reused  # an older one, not the newest
-
-    def test_how_often_it_is_checkpointed_does_not_matter(self, make: MakeContext) -> None:
-        context = make("image")
-        prepare(context)
-        train(context, "image")
-        other = make("image", training={"checkpoint_seconds": 1})
-        assert train(other, "image", reuse=True).reused
-
-    def test_another_feature_set_with_the_same_content_will_do(self, make: MakeContext) -> None:
-        context = make("image")
-        prepare(context)
-        first = train(context, "image")
-        other = make("image", modalities={"image": {"transform": "l2"}})
-        prepare(other)
-        newer = prepare(make("image")).features["image"]
-        again = train(make("image"), "image", reuse=True)
-        assert (again.reused, again.encoder) == (True, first.encoder)
-        made_from = context.catalog.get(first.encoder).manifest.made_from["features"]
-        assert not newer.endswith(made_from)
-
-    def test_a_damaged_encoder_is_not_taken(
-        self, make: MakeContext, caplog: pytest.LogCaptureFixture
-    ) -> None:
-        context = make("image")
-        prepare(context)
-        first = train(context, "image")
-        file = Path(first.encoder) / "encoder.safetensors"
-        file.write_bytes(file.read_bytes()[:-1])
-        again = train(make("image"), "image", reuse=True)
-        assert not again.reused
-        assert "cannot be used again" in caplog.text
-
-    def test_an_encoder_whose_features_are_gone_is_not_taken(self, make: MakeContext) -> None:
-        context = make("image")
-        features = prepare(context).features["image"]
-        train(context, "image")
-        shutil.rmtree(features)
-        other = make("image")
-        prepare(other)
-        assert not train(other, "image", reuse=True).reused
-
-
-def never(*_: object) -> None:
-    raise AssertionError
