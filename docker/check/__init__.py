@@ -1,0 +1,1 @@
+"""Builds the images and tries them for real: ``make image-check``."""
