@@ -2,6 +2,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 READY := .venv/.ready
+COMPILE := $(BIN)/uv pip compile --python-version 3.11 --no-header --quiet --annotation-style line
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-fast check manifests compile lock image image-check clean
@@ -39,10 +40,13 @@ manifests: setup  ## build the Kubernetes manifests, validate them for 1.30 to 1
 compile: setup  ## compile the kept pipelines again
 	$(BIN)/python -m pipelines.compiled
 
-lock: setup  ## renew requirements.lock from pyproject.toml
-	$(BIN)/uv pip compile pyproject.toml --all-extras --python-version 3.11 --no-header --quiet \
-	  --annotation-style line --output-file requirements.lock
+lock: setup  ## renew requirements.lock from pyproject.toml, and the images' locks from it
+	$(COMPILE) pyproject.toml --all-extras --output-file requirements.lock
 	sed -i.old -E '/^(cuda-|nvidia-|triton)/d' requirements.lock && rm requirements.lock.old  # pinned by torch
+	$(COMPILE) pyproject.toml --extra extract --extra tracking --extra pipelines \
+	  --constraint requirements.lock --output-file docker/requirements.lock
+	$(COMPILE) docker/mlflow/requirements.in --constraint requirements.lock \
+	  --output-file docker/mlflow/requirements.lock
 
 IMAGE_TAG ?= 0.1.0
 BASE_IMAGE ?= python:3.11-slim
