@@ -4,6 +4,8 @@ BIN := .venv/bin
 READY := .venv/.ready
 COMPILE := $(BIN)/uv pip compile --python-version 3.11 --no-header --quiet --annotation-style line
 
+IN_IMAGES := --constraint requirements.lock --python-platform x86_64-manylinux_2_28
+
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-fast check manifests compile lock image image-check clean
 
@@ -43,10 +45,9 @@ compile: setup  ## compile the kept pipelines again
 lock: setup  ## renew requirements.lock from pyproject.toml, and the images' locks from it
 	$(COMPILE) pyproject.toml --all-extras --output-file requirements.lock
 	sed -i.old -E '/^(cuda-|nvidia-|triton)/d' requirements.lock && rm requirements.lock.old  # pinned by torch
-	$(COMPILE) pyproject.toml --extra extract --extra tracking --extra pipelines \
-	  --constraint requirements.lock --output-file docker/requirements.lock
-	$(COMPILE) docker/mlflow/requirements.in --constraint requirements.lock \
-	  --output-file docker/mlflow/requirements.lock
+	$(COMPILE) pyproject.toml --extra extract --extra tracking --extra pipelines $(IN_IMAGES) \
+	  --output-file docker/requirements.lock
+	$(COMPILE) docker/mlflow/requirements.in $(IN_IMAGES) --output-file docker/mlflow/requirements.lock
 
 IMAGE_TAG ?= 0.1.0
 BASE_IMAGE ?= python:3.11-slim

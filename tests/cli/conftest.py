@@ -53,7 +53,7 @@ def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """A terminal's and torch's variables are set by commands, or change what they print."""
     for name in ("FORCE_COLOR", "NO_COLOR", "COLUMNS", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
         monkeypatch.delenv(name, raising=False)
-    for name, value in (("GOMP_SPINCOUNT", "100000"), ("THP_MEM_ALLOC_ENABLE", "1")):
+    for name, value in (("GOMP_SPINCOUNT", "10000"), ("THP_MEM_ALLOC_ENABLE", "1")):
         monkeypatch.setenv(name, value)
 
 
