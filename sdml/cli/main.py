@@ -29,7 +29,7 @@ from sdml.cli import (
 )
 from sdml.cli.console import Console, OutputError
 from sdml.cli.options import Parser
-from sdml.errors import SDMLError
+from sdml.errors import Interrupted, RankError, SDMLError
 from sdml.steps.stopping import stop_on_sigterm
 
 _COMMANDS = (init, prepare, prior, train, evaluate, inventory, gc, embed, search, score, resend)
@@ -66,7 +66,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         console.error(error)
         return error.exit_code
     except SDMLError as error:
-        console.error(error)
+        if not _said_by_another(error):
+            console.error(error)
         return error.exit_code
     except BrokenPipeError:
         _drop_output()
@@ -79,6 +80,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         console.error("this is a defect in sdml: please report it with the lines above")
         return 1
     return 0
+
+
+def _said_by_another(error: SDMLError) -> bool:
+    """Of the processes that train together here, the first says that they were stopped."""
+    stopped = isinstance(error, Interrupted | RankError)
+    return stopped and os.environ.get("LOCAL_RANK", "0") != "0"
 
 
 def _drop_output() -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from sdml.cli.console import Console
 from sdml.cli.options import Commands, command, experiment_argument, open_experiment
 from sdml.cli.result_file import check_writable, write_result
-from sdml.errors import Interrupted, RankError, UserError
+from sdml.errors import UserError
 from sdml.steps.processes import run_together
 from sdml.steps.stopping import stop_on_sigterm
 
@@ -55,18 +55,13 @@ sdml train experiment.yaml --modality image --processes 4""",
 
 
 def _run(arguments: argparse.Namespace, console: Console) -> None:
-    try:
-        with stop_on_sigterm() as stop:
-            if arguments.result is not None:
-                check_writable(arguments.result)
-            if arguments.processes == 1:
-                _train(arguments, console, stop)
-            else:
-                _train_together(arguments, stop)
-    except (Interrupted, RankError) as error:
-        if os.environ.get("LOCAL_RANK", "0") == "0":
-            raise
-        sys.exit(error.exit_code)  # the first process of this machine says it too
+    with stop_on_sigterm() as stop:
+        if arguments.result is not None:
+            check_writable(arguments.result)
+        if arguments.processes == 1:
+            _train(arguments, console, stop)
+        else:
+            _train_together(arguments, stop)
 
 
 def _train_together(arguments: argparse.Namespace, stop: Callable[[], bool]) -> None:

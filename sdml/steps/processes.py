@@ -17,7 +17,8 @@ from collections.abc import Callable, Sequence
 from sdml.errors import Interrupted, UserError
 
 _LOOK_SECONDS = 0.05
-_GRACE_SECONDS = 15.0  # for the others, when one has failed
+_OWN_SECONDS = 2.0  # for the others to end by themselves, when one has failed
+_GRACE_SECONDS = 15.0  # and then, when they are told to
 
 Process = subprocess.Popen[bytes]
 
@@ -67,13 +68,16 @@ def _watch(processes: Sequence[Process], stop: Callable[[], bool]) -> int:
     """Until all have ended; when one fails the others are told to, and killed if they do not."""
     told = stopped = False
     deadline: float | None = None
+    failed_at: float | None = None
     killed: set[int] = set()
     while any(process.poll() is None for process in processes):
-        failed = any(process.returncode for process in processes)
+        if failed_at is None and any(process.returncode for process in processes):
+            failed_at = time.monotonic()
         if stop() and not stopped:
             stopped = True
             _tell(processes)
-        if failed and not told:
+        # Not at once: the one whose failure is the cause may be about to say so.
+        if failed_at is not None and not told and time.monotonic() > failed_at + _OWN_SECONDS:
             told, deadline = True, time.monotonic() + _GRACE_SECONDS
             _tell(processes)
         if deadline is not None and time.monotonic() > deadline:
@@ -84,7 +88,8 @@ def _watch(processes: Sequence[Process], stop: Callable[[], bool]) -> int:
         time.sleep(_LOOK_SECONDS)
     codes = [p.returncode for rank, p in enumerate(processes) if rank not in killed]
     for rank, process in enumerate(processes):
-        if process.returncode < 0 and rank not in killed and not stopped:
+        ended_here = rank in killed or (told and process.returncode == -signal.SIGTERM)
+        if process.returncode < 0 and not ended_here and not stopped:
             name = signal.Signals(-process.returncode).name
             sys.stderr.write(f"sdml: error: process {rank} of {len(processes)}: {name}\n")
     return verdict(codes, stopped=stopped)

@@ -45,7 +45,8 @@ def test_the_documented_searches_find_the_runs(
 ) -> None:
     tracker = open_tracker(mlflow_server.uri, spool=tmp_path)
     tags = {"collection": "digits", "modality": "image", "subspace": "abc", "pipeline_run": "p1"}
-    with tracker.start("searched", "pipeline", tags={"pipeline_run": "p1"}) as parent:
+    above = {"pipeline_run": "p1", "level": "pipeline", "outcome": "failed"}
+    with tracker.start("searched", "pipeline", tags=above) as parent:
         parent.metrics({"map/image_to_text": 0.6, "map/mean": 0.6})
         with tracker.start("searched", "image", parent=parent.id, tags=tags) as child:
             child.params({"lambda": 0.5})

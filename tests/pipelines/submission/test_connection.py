@@ -199,18 +199,18 @@ class TestToken:
     """A token in a file."""
 
     def test_it_goes_with_every_request(self, server: KubeflowServer, tmp_path: Path) -> None:
-        server.tokens = {"t-1"}
-        (tmp_path / "token").write_text("t-1\n")
+        server.tokens = {"right-token"}
+        (tmp_path / "token").write_text("right-token\n")
         assert not Connection(server.host, credentials=TokenFile(tmp_path / "token")).multi_user()
 
     def test_a_wrong_one_is_refused_and_not_shown(
         self, server: KubeflowServer, tmp_path: Path
     ) -> None:
-        server.tokens = {"t-1"}
-        (tmp_path / "token").write_text("t-2")
+        server.tokens = {"right-token"}
+        (tmp_path / "token").write_text("wrong-token")
         with pytest.raises(RefusedError, match=f"401.*{tmp_path}/token is not.*accepted") as e:
             Connection(server.host, credentials=TokenFile(tmp_path / "token")).multi_user()
-        assert "t-2" not in str(e.value)
+        assert "wrong-token" not in str(e.value)
 
     @pytest.mark.parametrize(
         ("content", "words"),
