@@ -36,7 +36,7 @@ def begin(task: Task, *, modalities: Sequence[str], new_modality: bool, pipeline
 
     Raises:
         UserError: no modality is named.
-        NotFoundError: ``new_modality``, and no subspace is stored; or a source is not there.
+        NotFoundError: ``new_modality``, and no subspace is stored.
     """
     if not modalities:
         raise UserError("a pipeline run needs at least one modality: give the parameter some")

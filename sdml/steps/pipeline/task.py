@@ -66,8 +66,9 @@ class Task:
     def tell_parent(self, **tags: str) -> None:
         """Set tags on the parent if there is one; that never fails a task."""
         with suppress(SDMLError):
-            if self.parent() is not None:
-                run = self.resume_parent()
+            parent = self.parent()
+            if parent is not None:
+                run = self.context.tracker.resume(self.context.experiment.collection, parent.id)
                 run.tag(tags)
                 run.leave()
 
