@@ -248,6 +248,8 @@ def test_an_evicted_pod_says_why(server: KubernetesServer, follower: Follower) -
     follower.until(f"pod {pod}: Evicted: The node was low on resource: memory.")
     server.finish(JOB, "Failed", "BackoffLimitExceeded", "")
     follower.end()
+    assert follower.error is not None
+    assert follower.error.exit_code == 1
 
 
 def test_a_cut_log_goes_on_without_a_gap_or_a_repeat(
