@@ -1,22 +1,19 @@
 """The experiment file: what a run needs, for laptop and cluster alike."""
 
+from sdml.experiment.base import SPLITS, SplitName
 from sdml.experiment.cluster import ClusterSettings, ResourceSettings, TolerationSettings
+from sdml.experiment.evaluation import EvaluationSettings
 from sdml.experiment.file import dump_experiment, parse_experiment, read_experiment
-from sdml.experiment.settings import (
-    SPLITS,
-    DrclSettings,
-    EvaluationSettings,
-    Experiment,
+from sdml.experiment.modality import (
     ExtractorSettings,
     KeySettings,
     ModalitySettings,
-    SplitName,
     SplitSettings,
-    SubspaceSettings,
-    SweepSettings,
-    TrainingSettings,
     TrainLabelSettings,
 )
+from sdml.experiment.settings import Experiment, SweepSettings
+from sdml.experiment.subspace import SubspaceSettings
+from sdml.experiment.training import DrclSettings, TrainingSettings
 
 __all__ = [
     "SPLITS",

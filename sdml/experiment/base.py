@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Field
 
 from sdml.experiment.explain import HasKeys
+
+SplitName = Literal["train", "validation", "test"]
+SPLITS: tuple[SplitName, ...] = ("train", "validation", "test")
 
 NAME = re.compile(r"[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?")
 
@@ -36,3 +39,10 @@ def checked_name(value: str) -> str:
             "beginning and ending with a letter or digit"
         )
     return value
+
+
+def one_or_many(value: object) -> object:
+    """A list that may be written as its one item, or as ``none``."""
+    if value == "none" or value is None:
+        return ()
+    return (value,) if isinstance(value, str) else value

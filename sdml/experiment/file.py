@@ -14,7 +14,8 @@ from pydantic import ValidationError
 from sdml.errors import ExperimentError
 from sdml.experiment.base import Settings
 from sdml.experiment.explain import explain
-from sdml.experiment.settings import Experiment, ModalitySettings
+from sdml.experiment.modality import ModalitySettings
+from sdml.experiment.settings import Experiment
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
 _SQLITE = "sqlite:///"

@@ -15,7 +15,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from sdml.errors import DataError, IntegrityError
-from sdml.experiment.settings import Transform
+from sdml.experiment.modality import Transform
 from sdml.features.table import FloatArray
 from sdml.features.validation import row_blocks
 

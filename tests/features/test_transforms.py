@@ -6,7 +6,7 @@ import pytest
 from sklearn.preprocessing import StandardScaler, normalize
 
 from sdml.errors import DataError, IntegrityError
-from sdml.experiment.settings import Transform
+from sdml.experiment.modality import Transform
 from sdml.features import TransformState, validation
 from sdml.features.transforms import fit_in_place
 

@@ -1,0 +1,38 @@
+"""What is measured between the modalities of a collection."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator
+
+from sdml.experiment.base import Settings, SplitName, Whole, one_or_many
+
+
+class EvaluationSettings(Settings):
+    """What is measured between every ordered pair of modalities (docs/protocol.md).
+
+    ``preset: reference`` replaces ``denominator``, ``empty_query`` and ``relevance`` by the
+    conventions of the released code, which differ for single- and multi-label collections.
+    """
+
+    preset: Literal["none", "reference"] = "none"
+    split: SplitName = "test"
+    similarity: tuple[Literal["cosine", "posterior"], ...] = ("cosine", "posterior")
+    top_k: Annotated[Whole, Field(ge=1)] = 50
+    denominator: Literal["hits", "min", "relevant"] = "min"
+    empty_query: Literal["zero", "skip"] = "zero"
+    relevance: Literal["any", "exact"] = "any"
+    block_mebibytes: Annotated[Whole, Field(ge=1)] = 256
+
+    @field_validator("similarity", mode="before")
+    @classmethod
+    def _similarities(cls, value: object) -> object:
+        return one_or_many(value)
+
+    @field_validator("similarity")
+    @classmethod
+    def _some(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not value or len(set(value)) != len(value):
+            raise ValueError("name each similarity once, and at least one")
+        return value
