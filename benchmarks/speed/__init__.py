@@ -1,0 +1,1 @@
+"""Speed against named peers in the same run, and against what the machine can do at all."""

@@ -1,0 +1,20 @@
+"""Which work is measured: a module each, with one function that yields its figures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from importlib import import_module
+from types import MappingProxyType
+
+from benchmarks.speed.figure import Figure, Options
+
+Measure = Callable[[Options], Iterator[Figure]]
+
+# name → its module here, and what it measures
+WORK: Mapping[str, str] = MappingProxyType({})
+
+
+def measure_of(name: str) -> Measure:
+    """The function of one piece of work; its module is only loaded now."""
+    measure: Measure = import_module(f"benchmarks.speed.{name}").measure
+    return measure
