@@ -8,6 +8,7 @@ from sdml.retrieval.cross_modal import CrossModalResult, evaluate
 from sdml.retrieval.curves import Curves
 from sdml.retrieval.direction import PairResult, score_codes
 from sdml.retrieval.protocol import Protocol
+from sdml.retrieval.sampled import QuerySample, evaluate_sampled
 from sdml.retrieval.search import SearchResult, search
 from sdml.retrieval.similarity import (
     cosine_representation,
@@ -20,11 +21,13 @@ __all__ = [
     "Curves",
     "PairResult",
     "Protocol",
+    "QuerySample",
     "RetrievalScores",
     "SearchResult",
     "cosine_representation",
     "default_temperature",
     "evaluate",
+    "evaluate_sampled",
     "posterior_representation",
     "score",
     "score_codes",
