@@ -10,6 +10,7 @@ from sdml.retrieval.direction import PairResult, score_codes
 from sdml.retrieval.protocol import Protocol
 from sdml.retrieval.sampled import QuerySample, evaluate_sampled
 from sdml.retrieval.search import SearchResult, search
+from sdml.retrieval.shards import merge, search_shards
 from sdml.retrieval.similarity import (
     cosine_representation,
     default_temperature,
@@ -28,8 +29,10 @@ __all__ = [
     "default_temperature",
     "evaluate",
     "evaluate_sampled",
+    "merge",
     "posterior_representation",
     "score",
     "score_codes",
     "search",
+    "search_shards",
 ]
