@@ -21,7 +21,7 @@ def add_to(commands: Commands) -> None:
         examples="""
 sdml search experiment.yaml --query image --input features.npy --row 3 --gallery text --top 10
 sdml search experiment.yaml --query audio --input tone.wav --gallery image --class 7
-sdml search experiment.yaml --query image --input x.npy --gallery text --codes a.npy --codes b.npy""",
+sdml search my.yaml --query image --input x.npy --gallery text --codes a.npy --codes b.npy""",
     )
     experiment_argument(parser)
     parser.add_argument("--query", required=True, metavar="M", help="modality of the query")

@@ -21,6 +21,7 @@ logger = logging.getLogger(__name__)
 _PACE = 0.5
 # Of a run's time, one part is spent in calls to the server and so many in pauses between them.
 _PAUSES_PER_CALL = 20
+_LONGEST_PACE = 300.0
 _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 30.0
 
@@ -28,10 +29,10 @@ _LONGEST_PAUSE = 30.0
 def pace(seconds: float) -> float:
     """How long to wait after a call that took so many seconds.
 
-    >>> pace(0.01), pace(0.5), pace(8.0)
-    (0.5, 10.0, 30.0)
+    >>> pace(0.01), pace(0.5), pace(60.0)
+    (0.5, 10.0, 300.0)
     """
-    return min(_LONGEST_PAUSE, max(_PACE, _PAUSES_PER_CALL * seconds))
+    return min(_LONGEST_PACE, max(_PACE, _PAUSES_PER_CALL * seconds))
 
 
 class Sender:

@@ -164,7 +164,7 @@ def test_code_files_that_cannot_be_searched_are_refused(finished: Path) -> None:
     np.save(finished / "flat.npy", np.zeros(4, np.float32))
     np.save(finished / "narrow.npy", np.ones((4, 3), np.float32))
     how: dict[str, Any] = {"query": "image", "source": str(finished / "q.npy"), "gallery": "text"}
-    with pytest.raises(DataError, match="--codes: .*flat.npy must hold one matrix"):
+    with pytest.raises(DataError, match=r"flat\.npy must hold one matrix"):
         search(context, **how, codes=[finished / "flat.npy"])
     with pytest.raises(DataError, match="--codes"):
         search(context, **how, codes=[finished / "absent.npy"])
