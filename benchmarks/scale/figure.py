@@ -30,7 +30,7 @@ def draw(made: Sequence[Outcome], path: Path) -> None:
     axes[0].legend(frameon=False)
     axes[0].set_title("100 trainings, three teams", fontsize=10)
     for place, (name, part, quota, arrival) in enumerate(SHARES, start=1):
-        when = f", comes after {arrival:g} h" if arrival else ""
+        when = f",\n{arrival:g} h later" if arrival else ""
         axes[place].set_title(
             f"{name}: {part:.0%} of the jobs,\n{quota:.0%} of the quota{when}", fontsize=9
         )

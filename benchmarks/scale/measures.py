@@ -25,7 +25,7 @@ from sdml.subspace import Subspace
 from sdml.training import TrainingData, fit
 
 CLASSES = 10
-CODE = 128
+CODE = 512
 Sizes = tuple[int, int, int]
 
 
@@ -37,7 +37,7 @@ def measures(*, quick: bool, store: str | None) -> Iterator[Line]:
         yield _evaluation((6_000 // few, 18_000 // few, 54_000 // few), queries=256 // few)
         yield _prepare((20_000 // few, 80_000 // few, 200_000 // few), Path(folder))
         yield _transfer((64 // few, 192 // few, 512 // few), Path(folder), store)
-        yield _search((50_000 // few, 200_000 // few, 600_000 // few))
+        yield _search((20_000 // few, 80_000 // few, 240_000 // few))
 
 
 def _best(

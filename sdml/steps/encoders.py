@@ -21,6 +21,7 @@ from sdml.features import (
     load_split,
     read_vectors,
 )
+from sdml.steps.code_files import room_for
 from sdml.steps.context import Context, origin
 from sdml.steps.contract import stored_subspace
 from sdml.store import Version
@@ -167,7 +168,14 @@ def same_subspace(context: Context, versions: Sequence[Version]) -> Version:
 def codes_of(
     context: Context, encoder: OpenEncoder, split: SplitName
 ) -> tuple[npt.NDArray[np.float32], Split]:
-    """Codes of one split of the feature set that an encoder was trained on."""
+    """Codes of one split of the feature set that an encoder was trained on.
+
+    Many of them are kept in a file in the scratch folder and not in memory.
+
+    Raises:
+        StoreFullError: there is no room for that file.
+    """
     features = context.catalog.get(origin(encoder.version, "features"))
     part = load_split(lambda name: context.catalog.local(features, name), split)
-    return encoder.network.embed(part.features_ND), part
+    shape = (len(part.features_ND), encoder.network.code_dim)
+    return encoder.network.embed(part.features_ND, out=room_for(shape, context.scratch)), part
