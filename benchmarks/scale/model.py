@@ -19,7 +19,7 @@ EVALUATION_BYTES = 64  # working memory for each gallery item while one query is
 # Pods of Kubeflow Pipelines 2.17: a driver for every task, every loop, every iteration.
 PODS_PER_TRAINING = 3
 PODS_PER_LOOP = 3  # its driver; gather and its driver
-PODS_PER_RUN = 12  # five tasks with drivers, the run's and the exit handler's own
+PODS_PER_RUN = 10  # begin, prepare, evaluate, finish; drivers of the run and of what ends it
 
 
 @dataclass(frozen=True, kw_only=True)

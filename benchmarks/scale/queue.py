@@ -17,7 +17,7 @@ What is modelled, from Kueue's KEP-1714 (fair sharing), its page "Preemption" an
 - A preempted training goes on from its checkpoint, after ``lost`` hours that it does again.
 
 Not modelled: priorities, several resources or flavours, hierarchies of cohorts, the second rule
-LessThanInitialShare, putting victims back when fewer would do, and the seconds of a cycle. One
+LessThanInitialShare, preemption among teams of weight 0, putting victims back when fewer would do, and the seconds of a cycle. One
 resource makes the dominant share that resource's share.
 """
 
@@ -208,7 +208,7 @@ class _Cohort:
                 if number in gone or other.used + already <= other.team.quota:
                     continue  # it does not borrow
                 after = self._share(other, already - self._jobs[number].gpus)
-                if within or new_share <= after:
+                if within or new_share <= after < float("inf"):
                     return number
         return None
 
