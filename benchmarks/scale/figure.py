@@ -14,7 +14,7 @@ _MARKS = {"in order": "o", "reclaim": "s", "longest first": "^"}
 def draw(made: Sequence[Outcome], path: Path) -> None:
     """Makespan over the lower bound, and each team's wait, by the number of GPUs."""
     from matplotlib.figure import Figure
-    from matplotlib.ticker import ScalarFormatter
+    from matplotlib.ticker import StrMethodFormatter
 
     figure = Figure(figsize=(10, 3.6), layout="constrained")
     axes = figure.subplots(1, 4, width_ratios=[1.5, 1, 1, 1])
@@ -39,7 +39,7 @@ def draw(made: Sequence[Outcome], path: Path) -> None:
         axes[place].set_ylabel("mean wait, hours" if place == 1 else "")
     for one in axes:
         one.set_xscale("log", base=2)
-        one.xaxis.set_major_formatter(ScalarFormatter())
+        one.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
         one.set_xlabel("GPUs")
         one.grid(alpha=0.25)
         one.spines[["top", "right"]].set_visible(False)

@@ -17,8 +17,8 @@ What is modelled, from Kueue's KEP-1714 (fair sharing), its page "Preemption" an
 - A preempted training goes on from its checkpoint, after ``lost`` hours that it does again.
 
 Not modelled: priorities, several resources or flavours, hierarchies of cohorts, the second rule
-LessThanInitialShare, preemption among teams of weight 0, putting victims back when fewer would do, and the seconds of a cycle. One
-resource makes the dominant share that resource's share.
+LessThanInitialShare, preemption among teams of weight 0, putting victims back when fewer would do,
+and the seconds of a cycle. One resource makes the dominant share that resource's share.
 """
 
 from __future__ import annotations

@@ -129,5 +129,5 @@ def test_numbers_for_people() -> None:
     assert short(0.001234) == "1e-3"
     assert short(3e9) == "3e9"
     assert size(1536) == "1.5 KiB"
-    assert size(2**50) == "1,024 TiB"
+    assert size(2**50) == "1,020 TiB"
     assert not math.isnan(float(short(99.9)))
