@@ -163,7 +163,7 @@ class _Cohort:
                 continue
             for victim in victims:
                 self._evict(victim)
-            queue.waiting.popleft()
+            queue.waiting.remove(number)  # an evicted one may stand before it now
             self._begin(queue, number)
             admitted = True
         return admitted
