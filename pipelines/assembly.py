@@ -42,7 +42,7 @@ def assemble(
         new_modality: the subspace must already be stored, and stays as it is.
         sweep: evaluate once for each λ of the parameter ``weights``.
     """
-    parallelism = None if plan.cluster else _AT_ONCE_HERE
+    parallelism = plan.cluster.parallelism if plan.cluster else _AT_ONCE_HERE
 
     def pipeline(*values: Any) -> None:
         given = dict(zip(signature.parameters, values, strict=True))

@@ -15,6 +15,8 @@ from pipelines.lanes import Plan, cluster_plan, local_plan
 from sdml.errors import ExperimentError
 from sdml.experiment import Experiment, dump_experiment
 
+_MOST_BYTES = 120_000  # Linux allows 131,072 in one argument, and names and quotes take some
+
 BUILDERS: dict[str, Callable[[Plan], BaseComponent]] = {
     train.NAME: train.build,
     new_modality.NAME: new_modality.build,
@@ -62,7 +64,21 @@ def arguments_for(
         arguments[loop] = _trainings(name, experiment, lane.modalities)
     if name == sweep.NAME:
         arguments["weights"] = list(experiment.sweep.lambdas)
+    if plan.cluster is not None:
+        _check_size(arguments)
     return arguments
+
+
+def _check_size(arguments: dict[str, Any]) -> None:
+    """Kubeflow hands all parameters to a pod in one argument, which Linux limits."""
+    said = {name: len(json.dumps(value).encode()) for name, value in arguments.items()}
+    if sum(said.values()) > _MOST_BYTES:
+        largest = max(said, key=lambda name: said[name])
+        raise ExperimentError(
+            f"the parameters of a pipeline must have at most {_MOST_BYTES} bytes together, these "
+            f"have {sum(said.values())}, most of them in {largest!r}: divide the work among "
+            "several runs, with fewer modalities (--modality) or fewer values in sweep.lambdas"
+        )
 
 
 def _trainings(

@@ -90,6 +90,18 @@ class Store(ABC):
         Partial writes are never listed. An empty prefix lists the whole store.
         """
 
+    def folders(self, prefix: str) -> Iterator[str]:
+        """The names right below ``prefix``, which ends with a slash, that have objects below them.
+
+        In the order of their bytes; what is below is not listed where the store can do without.
+        """
+        last = None
+        for info in self.list(prefix):
+            name, slash, _ = info.key.removeprefix(prefix).partition("/")
+            if slash and name != last:
+                yield name
+                last = name
+
     @abstractmethod
     def delete(self, key: str) -> None:
         """Remove the object for good; no error if it is not there."""

@@ -6,9 +6,8 @@ last, ids do not collide, and what is complete is never written again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -16,7 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from sdml import __version__
-from sdml.errors import DataError, IntegrityError, NotFoundError, StoreError, StoreFullError
+from sdml.errors import DataError, IntegrityError, NotFoundError, StoreFullError
 from sdml.store import layout
 from sdml.store.base import Store
 from sdml.store.checkpoint import CheckpointSlot
@@ -24,10 +23,11 @@ from sdml.store.clock import StrictClock, utc_now
 from sdml.store.files import blocks_of, digest, mapped_errors, stamp
 from sdml.store.layout import MANIFEST, Kind
 from sdml.store.manifest import CREATED, Manifest, ObjectRecord, plain
+from sdml.store.newest import newest_first
 from sdml.store.scratch import process_scratch
 from sdml.store.version import MISSING, Version, difference, new_id, object_record, same_content
+from sdml.store.writing import clear, put_all
 
-_UPLOADS = 4
 _READERS = 8
 _MADE_BY: dict[Kind, str] = {
     "subspace": "sdml prepare",
@@ -125,19 +125,20 @@ class Catalog:
             objects=tuple(object_record(name, objects[name]) for name in sorted(objects)),
         )
         if reuse:
-            newest = self.versions(kind, modality)[-1:]
-            if newest and same_content(newest[0].manifest, manifest):
-                return newest[0]
+            newest = next(self.newest_first(kind, modality), None)
+            if newest and same_content(newest.manifest, manifest):
+                return newest
         if id is None:
             manifest = replace(manifest, id=new_id(manifest, created))
         existing = self._existing(manifest)
         if existing is not None:
             return existing
+        keys = {self._key(f"{manifest.path}/{name}"): data for name, data in objects.items()}
         try:
-            self._put_all({f"{manifest.path}/{name}": data for name, data in objects.items()})
+            put_all(self.store, keys)
         except StoreFullError:
             if id is None:  # else another process may be publishing the same
-                self._clear(manifest.path, objects)  # trying again must not fill it further
+                clear(self.store, keys)  # trying again must not fill it further
             raise
         for name, data in objects.items():
             if stamp(data) != stamps[name]:
@@ -156,11 +157,21 @@ class Catalog:
         Raises:
             IntegrityError: a manifest is damaged; it is named.
         """
-        folder = layout.kind_folder(kind)
-        if modality is not None:
-            layout.check(layout.problem(kind, modality))
-            folder = f"{folder}/{modality}"
-        return self._complete(f"{folder}/")
+        return self._complete(self._folder(kind, modality))
+
+    def newest_first(self, kind: Kind, modality: str | None = None) -> Iterator[Version]:
+        """As :meth:`versions`, but the newest first, and each only read when it is asked for.
+
+        Raises:
+            IntegrityError: a manifest is damaged that had to be read; it is named.
+        """
+        folder = self._folder(kind, modality)
+        if layout.has_modality(kind) and modality is None:
+            return map(self._version, newest_first(self._paths(folder), self._known_or_read))
+        # What is in each of them is not listed, so only reading tells which are complete.
+        found = self.store.folders(self._key(folder))
+        paths = [path for name in found if layout.parse_path(path := folder + name)]
+        return map(self._version, newest_first(paths, self._read_if_there))
 
     def inventory(self) -> list[Version]:
         """Every complete version of every kind, oldest first.
@@ -188,13 +199,14 @@ class Catalog:
             NotFoundError: there is none; the message says what there is and what makes one.
             IntegrityError: a manifest is damaged; it is named.
         """
-        found = self.versions(kind, modality)
-        for version in reversed(found):
+        found = 0
+        for version in self.newest_first(kind, modality):
             if where is None or where(version.manifest):
                 return version
+            found += 1
         what = kind if modality is None else f"{kind} of {modality}"
         if found:
-            there = f"{len(found)} there, none of them fits"
+            there = f"{found} there, none of them fits"
         elif layout.has_modality(kind):
             there = f"modalities with one: {', '.join(self.modalities(kind)) or 'none'}"
         else:
@@ -290,6 +302,13 @@ class Catalog:
         for known in [known for known in self._verified if known[0] == path]:
             del self._verified[known]
 
+    def _folder(self, kind: Kind, modality: str | None) -> str:
+        folder = layout.kind_folder(kind)
+        if modality is None:
+            return f"{folder}/"
+        layout.check(layout.problem(kind, modality))
+        return f"{folder}/{modality}/"
+
     def _key(self, path: str) -> str:
         return f"{self.collection}/{path}"
 
@@ -308,15 +327,19 @@ class Catalog:
         return [path for path in folders if layout.parse_path(path) is not None]
 
     def _complete(self, prefix: str) -> list[Version]:
-        def read(path: str) -> Manifest | None:
-            try:
-                return self._manifests.get(path) or self._read_manifest(path)
-            except NotFoundError:
-                return None  # deleted since it was listed
-
         with ThreadPoolExecutor(_READERS) as pool:
-            found = [manifest for manifest in pool.map(read, self._paths(prefix)) if manifest]
+            read = pool.map(self._known_or_read, self._paths(prefix))
+            found = [manifest for manifest in read if manifest]
         return [self._version(m) for m in sorted(found, key=lambda m: (m.created, m.id, m.path))]
+
+    def _read_if_there(self, path: str) -> Manifest | None:
+        try:
+            return self._read_manifest(path)
+        except NotFoundError:  # not complete, or deleted since it was listed
+            return None
+
+    def _known_or_read(self, path: str) -> Manifest | None:
+        return self._manifests.get(path) or self._read_if_there(path)
 
     def _read_manifest(self, path: str) -> Manifest:
         where = f"{self.uri}/{path}/{MANIFEST}"
@@ -341,23 +364,6 @@ class Catalog:
                 f"objects is there: publish under another id"
             )
         return self._version(found)
-
-    def _put_all(self, objects: Mapping[str, bytes | Path]) -> None:
-        with ThreadPoolExecutor(_UPLOADS) as pool:
-            futures = [
-                pool.submit(self.store.put, self._key(path), data) for path, data in objects.items()
-            ]
-            try:
-                for future in futures:
-                    future.result()
-            finally:
-                for future in futures:
-                    future.cancel()
-
-    def _clear(self, path: str, names: Iterable[str]) -> None:
-        with suppress(StoreError):
-            for name in names:
-                self.store.delete(self._key(f"{path}/{name}"))
 
     def _record(self, version: Version, name: str) -> ObjectRecord:
         for record in version.manifest.objects:

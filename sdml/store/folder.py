@@ -66,6 +66,12 @@ class FolderStore(Store):
         start = self._path(parent) if parent else self._folder
         yield from self._walk(start, f"{parent}/" if parent else "", prefix)
 
+    def folders(self, prefix: str) -> Iterator[str]:
+        """See :meth:`Store.folders`. An empty folder may be among them."""
+        folder = self._path(check_prefix(prefix).rstrip("/"))
+        with mapped_errors(folder), suppress(*_ABSENT), os.scandir(folder) as found:
+            yield from sorted(e.name for e in found if is_key(e.name) and e.is_dir())
+
     def delete(self, key: str) -> None:
         """See :meth:`Store.delete`. Folders that are empty then go too."""
         path = self._path(key)

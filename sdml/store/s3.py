@@ -167,6 +167,20 @@ class S3Store(Store):
                         key=key, size=int(entry["Size"]), modified=entry["LastModified"]
                     )
 
+    def folders(self, prefix: str) -> Iterator[str]:
+        """See :meth:`Store.folders`."""
+        check_prefix(prefix)
+        pages = self._pages(self._above + prefix, Delimiter="/")
+        while True:
+            with self._mapped(self.uri):
+                page = next(pages, None)
+            if page is None:
+                return
+            for entry in page.get("CommonPrefixes", ()):
+                name = entry["Prefix"].removeprefix(self._above + prefix).rstrip("/")
+                if is_key(name):
+                    yield name
+
     def delete(self, key: str) -> None:
         """See :meth:`Store.delete`."""
         # Most servers answer 204 for an absent key, some 404.
@@ -203,11 +217,14 @@ class S3Store(Store):
         with closing(answer["Body"]) as body:
             return bytes(body.read())
 
-    def _pages(self, prefix: str) -> Iterator[dict[str, Any]]:
+    def _pages(self, prefix: str, **more: str) -> Iterator[dict[str, Any]]:
         paginator = self._client.get_paginator("list_objects_v2")
         pages: Iterator[dict[str, Any]] = iter(
             paginator.paginate(
-                Bucket=self._bucket, Prefix=prefix, PaginationConfig={"PageSize": self._page}
+                Bucket=self._bucket,
+                Prefix=prefix,
+                PaginationConfig={"PageSize": self._page},
+                **more,
             )
         )
         return pages

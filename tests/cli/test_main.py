@@ -32,7 +32,17 @@ ALLOWED = {
     "list": {"file", "--verify"},
     "gc": {"file", "--keep", "--version", "--grace", "--checkpoints-older-than", "--dry-run"},
     "embed": {"file", "--modality", "--input", "--output"},
-    "search": {"file", "--query", "--input", "--row", "--gallery", "--top", "--class", "--index"},
+    "search": {
+        "file",
+        "--query",
+        "--input",
+        "--row",
+        "--gallery",
+        "--top",
+        "--class",
+        "--index",
+        "--codes",
+    },
     "score": {
         "--query",
         "--query-labels",

@@ -201,3 +201,12 @@ def test_replaces_whole_or_not_at_all(experiment: Experiment, tmp_path: Path) ->
     compile_pipeline("train", experiment, modalities=None, output=output)
     assert output.read_text().startswith("# PIPELINE DEFINITION")
     assert list(folder.iterdir()) == [output]
+
+
+@pytest.mark.parametrize("name", ["train", "sweep"])
+def test_the_cluster_may_limit_how_many_iterations_run_at_a_time(name: str, tmp_path: Path) -> None:
+    file = write_experiment(tmp_path, cluster={"parallelism": 20})
+    spec = compiled(name, read_experiment(file), tmp_path / "x.yaml")
+    loops = [task for task in all_tasks(spec) if task.WhichOneof("iterator")]
+    assert len(loops) == len(LOOPS[name])
+    assert {loop.iterator_policy.parallelism_limit for loop in loops} == {20}

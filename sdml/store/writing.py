@@ -1,0 +1,35 @@
+"""Several objects written at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+
+from sdml.errors import StoreError
+from sdml.store.base import Store
+
+_UPLOADS = 4
+
+
+def put_all(store: Store, objects: Mapping[str, bytes | Path]) -> None:
+    """Write objects by their keys; after an error none is begun any more.
+
+    Raises what :meth:`Store.put` raises.
+    """
+    with ThreadPoolExecutor(_UPLOADS) as pool:
+        futures = [pool.submit(store.put, key, data) for key, data in objects.items()]
+        try:
+            for future in futures:
+                future.result()
+        finally:
+            for future in futures:
+                future.cancel()
+
+
+def clear(store: Store, keys: Iterable[str]) -> None:
+    """Remove objects, as far as the store does it."""
+    with suppress(StoreError):
+        for key in keys:
+            store.delete(key)
