@@ -20,7 +20,7 @@ from sdml.retrieval.rows import Rows, repeated_rows
 _SORT_SCORES = 3 * 2**15  # scores sorted at a time: they stay in a core's cache
 _CHUNK_SCORES = 4 * _SORT_SCORES  # scores of one task: enough to outweigh its calls
 _CHUNK_COST = 64  # bytes that a chunk may hold for each of its scores
-_BLOCK_ROWS = 512
+_BLOCK_ROWS = 1024  # queries of one product: the gallery is packed anew for each
 _KEPT_BYTES = 31 * 2**20
 
 
