@@ -1,7 +1,8 @@
 """Evaluation of one direction, against the released code's way and against numpy's argsort.
 
 Each side starts from the codes and gives AP over the whole ranking and AP@50; sdml's side also the
-curves. All are held to one thread and compared by CPU time a query: on a quiet machine that is the
+curves, once in numpy alone and once compiled (the extra ``fast``; its compilation, some seconds, is
+not counted). All are held to one thread and compared by CPU time a query: on a quiet machine that is the
 time one waits. The peers take a slice of the queries against the whole gallery, sdml all of them
 (``--quick``: a sixteenth of the two large cases). The ceiling is the float32 product alone. Time on
 all threads and memory are those of a process of its own.
@@ -23,6 +24,7 @@ from benchmarks.speed.reference_evaluation import multi_label, plain_numpy, sing
 from benchmarks.speed.retrieval_inputs import Inputs, Sizes, made_inputs
 from benchmarks.speed.rounds import Times, by_turns
 from sdml.retrieval import Protocol, RetrievalScores, cosine_representation, score
+from sdml.retrieval.compiled import compiled_kernel
 
 CASES = {
     "462 x 462, 10 classes": Sizes(462, 462, 10),
@@ -31,6 +33,7 @@ CASES = {
 }
 RELEASED_BARS = (12.0, 25.0, 30.0)
 NUMPY_BAR = 2.2
+PEERS = {"released": "the released code's way", "numpy": "numpy's argsort"}
 DEPTH = 50
 _SLICE = 48  # queries of the peers where there are many
 _QUICK_SHARE = 16
@@ -62,48 +65,38 @@ def _speed(name: str, sizes: Sizes, rounds: int, bar: float) -> Iterator[Figure]
     few = sizes.queries if sizes.queries < 1000 else _SLICE
     some = inputs.query_QK[:few], inputs.gallery_GK, inputs.query_labels[:few]
     released = multi_label if sizes.labels > 1 else single_label
-    kept: dict[str, tuple[list[list[float]], RetrievalScores]] = {}
 
     def theirs() -> list[list[float]]:
         return released(*some, inputs.gallery_labels, (0, DEPTH))
 
-    def ours() -> RetrievalScores:
-        return evaluated(inputs)
-
-    times = by_turns(
-        {
-            "released": theirs,
-            "numpy": lambda: plain_numpy(*some, inputs.gallery_labels, DEPTH),
-            "sdml": ours,
-        },
-        rounds,
-    )
-    kept["last"] = theirs(), ours()
-    own = _ms(times["sdml"], sizes.queries)
+    ways: dict[str, Callable[[], object]] = {
+        "released": theirs,
+        "numpy": lambda: plain_numpy(*some, inputs.gallery_labels, DEPTH),
+        "sdml": lambda: evaluated(inputs, compiled=False),
+    }
+    if sizes.gallery > 1000 and compiled_kernel() is not None:
+        ways["sdml, compiled"] = lambda: evaluated(inputs, compiled=True)
+    times = by_turns(ways, rounds)
+    differences = _differences(theirs(), evaluated(inputs, compiled=False))
     product = _product_ms(inputs)
-    ceiling = product / statistics.median(own)
-    yield paired(
-        f"{name}, 1 thread",
-        peer="the released code's way",
-        ours=own,
-        theirs=_ms(times["released"], few),
-        unit="ms/query",
-        bar=bar,
-        ceiling=ceiling,
-        also={"product alone": f"{product:.4f} ms", **_differences(*kept["last"])},
-    )
-    yield paired(
-        f"{name}, 1 thread",
-        peer="numpy's argsort",
-        ours=own,
-        theirs=_ms(times["numpy"], few),
-        unit="ms/query",
-        bar=NUMPY_BAR,
-        ceiling=ceiling,
-    )
+    for way in ways:
+        if not way.startswith("sdml"):
+            continue
+        own = _ms(times[way], sizes.queries)
+        for peer, least in (("released", bar), ("numpy", NUMPY_BAR)):
+            yield paired(
+                f"{name}{way.removeprefix('sdml')}, 1 thread",
+                peer=PEERS[peer],
+                ours=own,
+                theirs=_ms(times[peer], few),
+                unit="ms/query",
+                bar=least,
+                ceiling=product / statistics.median(own),
+                also=differences if peer == "released" else None,
+            )
 
 
-def evaluated(inputs: Inputs) -> RetrievalScores:
+def evaluated(inputs: Inputs, *, compiled: bool) -> RetrievalScores:
     """Everything sdml computes for one direction, from the codes on, in one thread."""
     return score(
         cosine_representation(inputs.query_QK),
@@ -112,6 +105,7 @@ def evaluated(inputs: Inputs) -> RetrievalScores:
         inputs.gallery_labels,
         Protocol.reference(DEPTH, multi_label=inputs.query_labels.ndim == 2),
         threads=1,
+        compiled=compiled,
     )
 
 

@@ -24,11 +24,13 @@ _FEWEST_BINS = 2**9
 _INSERTED = 24  # items up to which a bin is sorted by insertion
 
 
-def kernel_for(scores: int) -> Kernel | None:
-    """The compiled kernel if it pays for this many scores, or is there already; else None."""
-    if scores < WORTHWHILE and not compiled_kernel.cache_info().currsize:
-        return None
-    return compiled_kernel()
+def kernel_for(scores: int, compiled: bool | None) -> Kernel | None:
+    """The compiled kernel, or None where there is no numba or it must not be used.
+
+    Without a wish in ``compiled``, it is used where it pays for this many scores.
+    """
+    wanted = scores >= WORTHWHILE if compiled is None else compiled
+    return compiled_kernel() if wanted else None
 
 
 @cache
@@ -39,7 +41,7 @@ def compiled_kernel() -> Kernel | None:
     import numba
 
     signature = (
-        "void(f4[:,::1],u4[:,::1],u1[:,:],i8[::1],i4[::1],i4[::1],i4[:,::1],i4[:,::1],u8[::1],"
+        "void(f4[:,::1],u4[:,::1],u1[:,::1],i8[::1],i4[::1],i4[::1],i4[:,::1],i4[:,::1],u8[::1],"
         "f8[::1],i8[:,::1])"
     )
     made: Kernel = numba.njit(signature, nogil=True, error_model="numpy")(rank_rows)
@@ -54,15 +56,15 @@ def ranked_by_counting(
     Args:
         kernel: :func:`rank_rows`, compiled or as it is.
         scores_RG: finite float32, C-contiguous.
-        relevant_RG: 0 and 1, one byte each; perhaps one row shown many times.
+        relevant_RG: bool, C-contiguous, or one row shown many times.
         depths_S: int64, from 1 to G.
 
     Returns:
         float64 (all relevant items of all rows,) and int64 (R, S).
     """
     rows, gallery = scores_RG.shape
-    one = rows > 1 and relevant_RG.strides[0] == 0
-    relevant_RG = relevant_RG[:1].view(np.uint8) if one else relevant_RG.view(np.uint8)
+    one = relevant_RG.strides[0] == 0
+    relevant_RG = (relevant_RG[:1].copy() if one else relevant_RG).view(np.uint8)
     relevant = int(np.count_nonzero(relevant_RG)) * (rows if one else 1)
     bins = max(_FEWEST_BINS, 1 << max(0, (gallery - 1).bit_length() - 1))
     precision_H = np.empty(relevant)

@@ -79,7 +79,9 @@ class Block:
         squares_B = np.empty(len(self), np.float32) if self._squares_B is None else self._squares_B
         made_BK = self._rows_BK
         # torch widens float16 with vector instructions, ten times as fast as numpy
-        half_BK = None if made_BK is not None else torch.from_numpy(np.asarray(_Lent(self._codes_BK)))
+        half_BK = (
+            None if made_BK is not None else torch.from_numpy(np.asarray(_Lent(self._codes_BK)))
+        )
         if made_BK is None and not few:
             shape = self._codes_BK.shape
             made_BK = np.empty(shape, np.float32) if self._room_BK is None else self._room_BK

@@ -84,10 +84,10 @@ class SameLabel:
         return np.argsort(self.query_Q, kind="stable")
 
     def rows(self, queries_R: np.ndarray) -> np.ndarray:
-        """Relevance of the gallery to these queries: 0 and 1, (R, G), perhaps read-only."""
+        """Relevance of the gallery to these queries: bool (R, G), perhaps one row shown R times."""
         wanted_R = self.query_Q[queries_R]
         if (wanted_R == wanted_R[0]).all():
-            same_G = (self.gallery_G == wanted_R[0]).astype(np.int32)
+            same_G = self.gallery_G == wanted_R[0]
             return np.broadcast_to(same_G, (len(wanted_R), len(same_G)))
         result: np.ndarray = wanted_R[:, None] == self.gallery_G[None, :]
         return result
@@ -110,12 +110,12 @@ class SharedLabel:
         return np.argsort(_numbers(np.packbits(self.query_QC, axis=1)), kind="stable")
 
     def rows(self, queries_R: np.ndarray) -> np.ndarray:
-        """Relevance of the gallery to these queries: 0 and 1, (R, G)."""
+        """Relevance of the gallery to these queries: bool (R, G)."""
         bits_RW = np.zeros((len(queries_R), self.holders_CW.shape[1]), dtype=np.uint64)
         row_H, class_H = np.nonzero(self.query_QC[queries_R])
         for row, held in zip(row_H.tolist(), class_H.tolist(), strict=True):
             bits_RW[row] |= self.holders_CW[held]
-        return np.unpackbits(bits_RW.view(np.uint8), axis=1, count=self.items)
+        return np.unpackbits(bits_RW.view(np.uint8), axis=1, count=self.items).view(np.bool_)
 
 
 Relevance = SameLabel | SharedLabel
