@@ -1,8 +1,8 @@
 """Ranking on the processor: blocks of queries against the whole gallery, in bounded memory.
 
 One float32 matrix product for each block, then chunks of rows that fit in a core's cache, ranked
-by several threads: by sorting, or by counting where ``compiled`` pays. Queries with the same relevant items are neighbours, so that a chunk needs
-their relevance only once.
+by several threads: by sorting, or by counting where ``compiled`` pays. Queries with the same
+relevant items are neighbours, so that a chunk needs their relevance only once.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ import numpy as np
 Kernel = Callable[..., Any]
 
 WORTHWHILE = 4 * 10**8  # scores whose ranking takes longer than numba's import and compilation
-_FEWEST_BINS = 2**9
+_FEWEST_BINS, _MOST_BINS = 2**9, 2**20  # the latter is well within float32's whole numbers
 _INSERTED = 24  # items up to which a bin is sorted by insertion
 
 
@@ -66,7 +66,7 @@ def ranked_by_counting(
     one = relevant_RG.strides[0] == 0
     relevant_RG = (relevant_RG[:1].copy() if one else relevant_RG).view(np.uint8)
     relevant = int(np.count_nonzero(relevant_RG)) * (rows if one else 1)
-    bins = max(_FEWEST_BINS, 1 << max(0, (gallery - 1).bit_length() - 1))
+    bins = min(max(_FEWEST_BINS, 2 ** (gallery.bit_length() - 1)), _MOST_BINS)
     precision_H = np.empty(relevant)
     hits_RS = np.empty((rows, len(depths_S)), dtype=np.int64)
     kernel(

@@ -86,10 +86,10 @@ def test_machine_code_gives_the_same(kind: str, share: float, shown: bool) -> No
 def test_scores_are_the_same_to_the_last_bit(several: bool, threads: int) -> None:
     rng = np.random.default_rng(1)
     query_QK, gallery_GK = (rng.integers(-4, 5, (n, 6)).astype(np.float32) for n in (90, 700))
-    if several:
-        labels = rng.random((90, 5)) < 0.3, rng.random((700, 5)) < 0.3
-    else:
-        labels = rng.integers(-1, 4, 90), rng.integers(-1, 4, 700)
+    labels = [
+        rng.integers(0, 2, (items, 5)) if several else rng.integers(-1, 4, items)
+        for items in (90, 700)
+    ]
     plain, compiled = (
         score(query_QK, gallery_GK, *labels, Protocol(), threads=threads, compiled=compiled)
         for compiled in (False, True)
