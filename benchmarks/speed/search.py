@@ -18,7 +18,7 @@ from pathlib import Path
 import faiss
 import numpy as np
 import torch
-from threadpoolctl import threadpool_limits
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from benchmarks.speed.figure import Figure, Options, paired
 from benchmarks.speed.retrieval_inputs import WIDTH

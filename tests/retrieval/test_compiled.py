@@ -86,12 +86,20 @@ def test_machine_code_gives_the_same(kind: str, share: float, shown: bool) -> No
 def test_scores_are_the_same_to_the_last_bit(several: bool, threads: int) -> None:
     rng = np.random.default_rng(1)
     query_QK, gallery_GK = (rng.integers(-4, 5, (n, 6)).astype(np.float32) for n in (90, 700))
-    labels = [
+    query_labels, gallery_labels = (
         rng.integers(0, 2, (items, 5)) if several else rng.integers(-1, 4, items)
         for items in (90, 700)
-    ]
+    )
     plain, compiled = (
-        score(query_QK, gallery_GK, *labels, Protocol(), threads=threads, compiled=compiled)
+        score(
+            query_QK,
+            gallery_GK,
+            query_labels,
+            gallery_labels,
+            Protocol(),
+            threads=threads,
+            compiled=compiled,
+        )
         for compiled in (False, True)
     )
     assert plain.ap_Q.tolist() == compiled.ap_Q.tolist()
