@@ -1,9 +1,8 @@
 """How the cost of an evaluation grows: linear in queries, n log n in the gallery, bounded memory.
 
 Each size is a process of its own on all threads; from 400 million scores on it compiles, which is
-counted. The ratio is the time that the first line lets
-expect, by that law, over the time measured: near 1, the law holds; a gallery that has outgrown
-the caches comes below it.
+counted. The ratio is the time that the first line lets expect, by that law, over the time measured:
+near 1, the law holds; a gallery that has outgrown the caches comes below it.
 """
 
 from __future__ import annotations
