@@ -2,7 +2,8 @@
 
 Each size is a process of its own on all threads; from 400 million scores on it compiles, which is
 counted. The ratio is the time that the first line lets expect, by that law, over the time measured:
-near 1, the law holds; a gallery that has outgrown the caches comes below it.
+near 1, the law holds. Few queries of a large gallery come below it: its codes are scaled and looked
+through for repeats once, whatever the number of queries.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ SIZES = (
     (200, 1_000_000),
     (1_000, 1_000_000),
 )
-QUICK_SIZES = ((800, 10_000), (200, 10_000), (200, 30_000), (200, 100_000), (30, 300_000))
+QUICK_SIZES = ((800, 10_000), (200, 10_000), (200, 30_000), (200, 100_000), (200, 300_000))
 
 
 def measure(options: Options) -> Iterator[Figure]:
