@@ -53,11 +53,12 @@ ONLY_IN = {
     "botocore": {"sdml/store/s3.py"},
     "s3transfer": {"sdml/store/s3.py"},
     "mlflow": {"sdml/tracking/mlflow.py"},
+    "numba": {"sdml/retrieval/compiled.py"},
 }
 
 # parts that compute and nothing else
 PURE = ("sdml.networks", "sdml.objectives", "sdml.retrieval")
-PURE_PACKAGES = {"torch", "numpy"}
+PURE_PACKAGES = {"torch", "numpy", "numba"}  # the last is optional, and in one file
 PURE_STDLIB = {
     "__future__",
     "abc",
@@ -68,6 +69,7 @@ PURE_STDLIB = {
     "enum",
     "functools",
     "hashlib",
+    "importlib",
     "itertools",
     "math",
     "typing",

@@ -11,7 +11,13 @@ from benchmarks.speed.figure import Figure, Options
 Measure = Callable[[Options], Iterator[Figure]]
 
 # name → its module here, and what it measures
-WORK: Mapping[str, str] = MappingProxyType({})
+WORK: Mapping[str, str] = MappingProxyType(
+    {
+        "evaluation": "mAP, mAP@50 and curves of one direction, from the codes on",
+        "growth": "how an evaluation's cost and memory grow with queries and gallery",
+        "search": "exact search in a memory-mapped gallery, and an index",
+    }
+)
 
 
 def measure_of(name: str) -> Measure:
