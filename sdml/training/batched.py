@@ -49,7 +49,7 @@ def fit_batched(
     *,
     data_identity: str = "",
     checkpoint: CheckpointSlot | None = None,
-    on_epoch: Callable[[int, EpochRecord], None] | None = None,
+    on_epoch: Callable[[dict[int, EpochRecord]], None] | None = None,
     stop: Callable[[], bool] | None = None,
     threads: int | None = None,
     device: str | None = None,
@@ -66,8 +66,8 @@ def fit_batched(
         checkpoint: where to keep the state of all, which is so many times as large as of one:
             every ``checkpoint_seconds`` times the number of settings; after each epoch if that
             is 0.
-        on_epoch: called with a setting's place and record, after the checkpoint; not for epochs
-            that a checkpoint already holds.
+        on_epoch: called after each epoch and its checkpoint with the records of the settings that
+            go on, by their place; not for epochs that a checkpoint already holds.
         stop: as in :func:`sdml.training.fit`.
         threads: likewise.
         device: likewise.
@@ -151,8 +151,7 @@ def fit_batched(
                 raise
             save(seconds=interval)
             if on_epoch is not None:
-                for number, record in records.items():
-                    on_epoch(number, record)
+                on_epoch(records)
     return [_result(course, resumed_from) for course in state.courses]
 
 
