@@ -39,7 +39,7 @@ logger = logging.getLogger(__name__)
 MAY_DIFFER = ("lambda", "seed", "learning_rate", "betas", "weight_decay")
 """Settings that trainings at once may have of their own, as the experiment file calls them."""
 
-_SMALL = 1 << 18  # weights of a network that a core's own cache holds with its gradients
+_SMALL = 1 << 18  # weights of an encoder; below, most time goes by between the operations
 
 
 def fit_batched(
