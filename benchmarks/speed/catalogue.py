@@ -11,7 +11,11 @@ from benchmarks.speed.figure import Figure, Options
 Measure = Callable[[Options], Iterator[Figure]]
 
 # name → its module here, and what it measures
-WORK: Mapping[str, str] = MappingProxyType({})
+WORK: Mapping[str, str] = MappingProxyType(
+    {
+        "sweep": "eleven values of λ at once, against one after the other",
+    }
+)
 
 
 def measure_of(name: str) -> Measure:

@@ -3,6 +3,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
+
 from tests.cli.conftest import Run
 from tests.cli.test_train import sdml, wait_until
 from tests.steps import tiny
@@ -74,9 +76,10 @@ def test_mistakes_cost_nothing(run: Run, collection: Path, tmp_path: Path) -> No
     assert tiny.checksums(collection.parent / "store") == before
 
 
+@pytest.mark.slow
 def test_sigterm_stops_a_sweep_that_then_goes_on(run: Run, tmp_path: Path) -> None:
     tiny.write_sources(tmp_path, "image")
-    training = {"epochs": 20, "batch_size": 1, "checkpoint_seconds": 0}
+    training = {"epochs": 40, "batch_size": 4, "checkpoint_seconds": 0}
     sweep = {"lambdas": [0.1, 0.5, 0.9]}
     file = tiny.write_experiment(tmp_path, "image", training=training, sweep=sweep)
     run("prepare", file)
@@ -86,7 +89,7 @@ def test_sigterm_stops_a_sweep_that_then_goes_on(run: Run, tmp_path: Path) -> No
         out, err = process.communicate(timeout=60)
     assert (process.returncode, out) == (143, "")
     stopped = re.search(
-        r"sdml: error: training of 3 settings at once was stopped in epoch (\d+) of 20, after ", err
+        r"sdml: error: training of 3 settings at once was stopped in epoch (\d+) of 40, after ", err
     )
     assert stopped, err
     assert not list((tmp_path / "store").rglob("encoders/*"))
