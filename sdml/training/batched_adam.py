@@ -77,6 +77,9 @@ class BatchedAdam:
         by_stack = dict(zip(moved, gradients, strict=True))
         for run in self._runs:
             run.parameter.grad = by_stack[run.stack][run.settings]
+        capturing = total.device.type == "cuda" and torch.cuda.is_current_stream_capturing()
+        for group in self._adam.param_groups:
+            group["capturable"] = capturing
         self._adam.step()
         self._adam.zero_grad()  # lets go of the gradients' memory
 
