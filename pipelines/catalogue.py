@@ -30,9 +30,19 @@ def plan_for(
     """What the pipeline looks like on the experiment's cluster.
 
     Raises:
-        ExperimentError: the file has no such modality, or there are too few of them.
+        ExperimentError: the file has no such modality, there are too few of them, or a pod of a
+            sweep together has several accelerators.
     """
-    return cluster_plan(experiment, _chosen(name, experiment, modalities), cache=cache)
+    chosen = _chosen(name, experiment, modalities)
+    if name == sweep.NAME and experiment.sweep.together:
+        for modality in chosen:
+            count = experiment.resources_of(modality).count
+            if count > 1:
+                raise ExperimentError(
+                    f"modalities.{modality}.resources.count must be at most 1 with sweep.together, "
+                    f"which trains in one process, but is {count}: lower it, or leave together out"
+                )
+    return cluster_plan(experiment, chosen, cache=cache)
 
 
 def arguments_for(
@@ -84,7 +94,9 @@ def _check_size(arguments: dict[str, Any]) -> None:
 def _trainings(
     name: str, experiment: Experiment, modalities: Sequence[str]
 ) -> list[dict[str, Any]]:
-    """Every training of a loop: its modality and its λ."""
+    """Every training of a loop: its modality and its λ, unless all λ are trained together."""
+    if name == sweep.NAME and experiment.sweep.together:
+        return [{"modality": m} for m in modalities]
     if name == sweep.NAME:
         weights = experiment.sweep.lambdas
         return [{"modality": m, "weight": w} for w in weights for m in modalities]

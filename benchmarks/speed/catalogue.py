@@ -16,6 +16,7 @@ WORK: Mapping[str, str] = MappingProxyType(
         "evaluation": "mAP, mAP@50 and curves of one direction, from the codes on",
         "growth": "how an evaluation's cost and memory grow with queries and gallery",
         "search": "exact search in a memory-mapped gallery, and an index",
+        "sweep": "eleven values of λ at once, against one after the other",
     }
 )
 

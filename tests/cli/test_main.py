@@ -17,8 +17,8 @@ from tests.cli.conftest import Run
 from tests.steps import tiny
 
 COMMANDS = [
-    "init", "prepare", "prior", "train", "evaluate", "list", "gc", "embed", "search", "score",
-    "resend",
+    "init", "prepare", "prior", "train", "sweep", "evaluate", "list", "gc", "embed", "search",
+    "score", "resend",
 ]  # fmt: skip
 
 # Every argument of every command. Knobs belong into the experiment file, not here.
@@ -28,6 +28,15 @@ ALLOWED = {
     "prepare": {"file", "--modality", "--new-modality"},
     "prior": {"action", "file", "--modality"},
     "train": {"file", "--modality", "--reuse", "--result", "--processes"},
+    "sweep": {
+        "file",
+        "--modality",
+        "--lambda",
+        "--seeds",
+        "--learning-rate",
+        "--at-once",
+        "--result",
+    },
     "evaluate": {"file"},
     "list": {"file", "--verify"},
     "gc": {"file", "--keep", "--version", "--grace", "--checkpoints-older-than", "--dry-run"},

@@ -171,6 +171,7 @@ REFUSED = {
         "collection: a\nmodalities: {a: {source: x, resources: {accelerator: gpu}}}",
         "go together",
     ),
+    "together": (MINIMAL + "sweep: {together: perhaps}", "sweep.together"),
     "repeated λ": (MINIMAL + "sweep: {lambdas: [0.1, 0.1]}", "each value of λ once"),
     "source a number": ("collection: a\nmodalities: {a: {source: 3}}", "modalities.a.source"),
     "keys a list": ("collection: a\nmodalities: {a: {source: x, keys: [X]}}", "modalities.a.keys"),

@@ -61,6 +61,29 @@ def test_the_sweep_has_every_case_once(tmp_path: Path) -> None:
     ]
 
 
+def test_a_sweep_together_has_every_modality_once(tmp_path: Path) -> None:
+    section = {"lambdas": [0, 0.5, 1], "together": True}
+    experiment = read_experiment(write_experiment(tmp_path, sweep=section))
+    arguments = arguments_for("sweep", experiment, modalities=None)
+    assert arguments["weights"] == [0.0, 0.5, 1.0]
+    assert arguments["trainings"] == [{"modality": "image"}, {"modality": "text"}]
+    of_train = arguments_for("train", experiment, modalities=None)
+    assert [set(training) for training in of_train["trainings"]] == [{"modality", "weight"}] * 2
+
+
+def test_a_sweep_together_is_one_process(tmp_path: Path) -> None:
+    resources = {"accelerator": "nvidia.com/gpu", "count": 2}
+    modalities = {
+        "image": {"source": "image.npz", "resources": resources},
+        "text": {"source": "text.npz"},
+    }
+    file = write_experiment(tmp_path, modalities=modalities, sweep={"together": True})
+    experiment = read_experiment(file)
+    with pytest.raises(ExperimentError, match=r"modalities\.image\.resources\.count.*is 2"):
+        plan_for("sweep", experiment, modalities=None, cache=True)
+    assert plan_for("train", experiment, modalities=None, cache=True).lanes[0].resources.count == 2
+
+
 def test_a_pod_finds_store_and_tracking_in_its_environment(tmp_path: Path) -> None:
     file = write_experiment(tmp_path, tracking="sqlite:///runs.db")
     experiment = read_experiment(file)

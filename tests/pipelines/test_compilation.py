@@ -86,6 +86,20 @@ def test_has_the_tasks_loops_and_parameters(
     assert set(spec.root.input_definitions.parameters) == COMMON | LOOPS[name]
 
 
+def test_a_sweep_together_trains_every_weight_in_one_task(tmp_path: Path) -> None:
+    file = write_experiment(tmp_path / "world", sweep={"together": True})
+    spec = compiled("sweep", read_experiment(file), tmp_path / "p.yaml")
+    tasks = tasks_of(spec)
+    assert set(tasks) == {
+        f"comp-{task}" for task in ("begin", "prepare", "sweep", "gather", "evaluate", "finish")
+    }
+    task = tasks["comp-sweep"]
+    assert task.caching_options.enable_cache
+    weights = task.inputs.parameters["weights"].component_input_parameter
+    assert weights == "pipelinechannel--weights"
+    assert set(spec.root.input_definitions.parameters) == COMMON | LOOPS["sweep"]
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_the_exit_task_follows_whatever_happens(
     name: str, experiment: Experiment, tmp_path: Path
