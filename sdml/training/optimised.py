@@ -12,11 +12,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
 from sdml.experiment import TrainingSettings
+from sdml.training.layers import Adam, Moments
 
 Arrays = dict[str, npt.NDArray[Any]]
 
@@ -46,6 +48,16 @@ class Optimised(ABC):
             weight_decay=settings.weight_decay,
             fused=True,
         )
+        self._constants = Adam(
+            settings.learning_rate,
+            settings.betas,
+            settings.weight_decay,
+            self._adam.defaults["eps"],
+        )
+        for parameter in self._trained.values():  # as Adam would at its first step
+            zeros = {moment: torch.zeros_like(parameter) for moment in _MOMENTS}
+            step = torch.zeros((), dtype=torch.float32, device=parameter.device)
+            self._adam.state[parameter] = {"step": step, **zeros}
 
     @abstractmethod
     def step(self, features_BD: Tensor, targets_BC: Tensor) -> Tensor:
@@ -67,13 +79,7 @@ class Optimised(ABC):
 
     def state(self) -> Arrays:
         """Everything that later steps depend on, for :meth:`load`; shares memory on the CPU."""
-        tensors: dict[str, Tensor] = {}
-        for name, parameter in self._trained.items():
-            adam = self._adam.state[parameter]
-            tensors[name] = parameter.detach()
-            tensors |= {f"{moment}.{name}": adam[moment] for moment in _MOMENTS}
-            tensors[f"step.{name}"] = adam["step"]
-        return {name: tensor.cpu().numpy() for name, tensor in tensors.items()}
+        return {name: tensor.cpu().numpy() for name, tensor in self._tensors().items()}
 
     def load(self, state: Mapping[str, npt.NDArray[Any]]) -> None:
         """Continue from what :meth:`state` returned.
@@ -82,18 +88,32 @@ class Optimised(ABC):
             KeyError: an array is missing.
             ValueError: an array has another shape or type. Nothing was changed.
         """
-        tensors = {name: torch.from_numpy(array.copy()) for name, array in state.items()}
-        adam = self._adam.state_dict()
-        for number, (name, parameter) in enumerate(self._trained.items()):
-            moments = {moment: tensors[f"{moment}.{name}"] for moment in _MOMENTS}
-            for tensor in (tensors[name], *moments.values()):
-                if tensor.shape != parameter.shape or tensor.dtype != parameter.dtype:
-                    raise ValueError(f"{name} is {tensor.dtype} of shape {tuple(tensor.shape)}")
-            adam["state"][number] = {**moments, "step": tensors[f"step.{name}"]}
-        with torch.no_grad():
-            for name, parameter in self._trained.items():
-                parameter.copy_(tensors[name])
-        self._adam.load_state_dict(adam)
+        tensors = self._tensors()
+        for name, tensor in tensors.items():
+            array = state[name]
+            shape = tuple(tensor.shape) or (1,)  # files have no scalars
+            if np.atleast_1d(array).shape != shape or array.dtype != np.float32:
+                raise ValueError(f"{name} is {array.dtype} of shape {array.shape}")
+        for name, tensor in tensors.items():
+            tensor.copy_(torch.from_numpy(state[name].copy()).view_as(tensor))
+
+    def _moments_of(self, linear: nn.Linear) -> dict[str, Moments] | None:
+        """Adam's memory of a layer's parameters by name; None if the layer is not trained."""
+        state = self._adam.state
+        named = dict(linear.named_parameters())
+        if not all(parameter in state for parameter in named.values()):
+            return None
+        return {name: Moments(**state[parameter]) for name, parameter in named.items()}
+
+    def _tensors(self) -> dict[str, Tensor]:
+        """Everything that a step changes, by the names that :meth:`state` has."""
+        tensors: dict[str, Tensor] = {}
+        for name, parameter in self._trained.items():
+            adam = self._adam.state[parameter]
+            tensors[name] = parameter.detach()
+            tensors |= {f"{moment}.{name}": adam[moment] for moment in _MOMENTS}
+            tensors[f"step.{name}"] = adam["step"]
+        return tensors
 
 
 def copied(network: nn.Module) -> Arrays:
