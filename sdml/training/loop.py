@@ -32,6 +32,7 @@ from sdml.training.device import find_device
 from sdml.training.history import EpochRecord
 from sdml.training.optimised import Optimised
 from sdml.training.parallel import ALONE, Ranks
+from sdml.training.precision import decided
 from sdml.training.state import TrainingState
 from sdml.training.threads import thread_count
 
@@ -120,6 +121,7 @@ def fit(
         name="validation",
     )
     _check(training, validation, settings)
+    settings = decided(settings, place)
     with thread_count(threads or settings.threads, share=ranks.local_size):
         make = learner_type or ranks.learner
         learner = make(training.features, projection_KC, settings, place)
