@@ -96,7 +96,9 @@ def _call(layer: nn.Linear, rows_ND: Tensor) -> Tensor:
 def unit_rows(rows_NO: Tensor) -> Tensor:
     """Each row divided by its L2 norm; a row without length gives zeros and a zero gradient."""
     norms_N1 = torch.linalg.vector_norm(rows_NO, dim=1, keepdim=True)
-    return rows_NO / torch.where(norms_N1 <= _SHORTEST, torch.inf, norms_N1)
+    divisors_N1 = norms_N1.masked_fill(norms_N1 <= _SHORTEST, torch.inf)
+    unit_NO: Tensor = rows_NO / divisors_N1
+    return unit_NO
 
 
 def linear(

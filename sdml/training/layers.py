@@ -39,25 +39,37 @@ class Moments(NamedTuple):
 class Adam(NamedTuple):
     """Adam's constants."""
 
-    learning_rate: float
-    betas: tuple[float, float]
+    lr: float
+    beta1: float
+    beta2: float
     weight_decay: float
     eps: float
 
-    def move(self, values: Tensor, gradient: Tensor, moments: Moments) -> None:
-        """One step, in place, with torch's fused kernel; the number of steps is counted before."""
+
+class _Rows:
+    """Some rows of a parameter, with their moments and room for their gradient."""
+
+    def __init__(self, values: Tensor, room: Tensor, moments: Moments, adam: Adam) -> None:
+        self.values, self.gradient = values, room
+        self._lists = [values], [room], [moments.exp_avg], [moments.exp_avg_sq]
+        self._steps = [moments.step]
+        self._adam = adam
+
+    def move(self) -> None:
+        """One step, in place, with torch's fused kernel; whoever calls has counted it."""
+        values, gradients, means, means_of_squares = self._lists
         torch._fused_adam_(
-            [values],
-            [gradient],
-            [moments.exp_avg],
-            [moments.exp_avg_sq],
+            values,
+            gradients,
+            means,
+            means_of_squares,
             [],
-            [moments.step],
-            lr=self.learning_rate,
-            beta1=self.betas[0],
-            beta2=self.betas[1],
-            weight_decay=self.weight_decay,
-            eps=self.eps,
+            self._steps,
+            lr=self._adam.lr,
+            beta1=self._adam.beta1,
+            beta2=self._adam.beta2,
+            weight_decay=self._adam.weight_decay,
+            eps=self._adam.eps,
             amsgrad=False,
             maximize=False,
         )
@@ -120,29 +132,37 @@ class UpdatedLinear(ProductLinear):
             adam: the step.
         """
         super().__init__(linear, products)
-        self._adam = adam
-        self._moments, self._moments_of_bias = moments["weight"], moments["bias"]
+        self._steps = [moments["weight"].step, moments["bias"].step]
         outputs, inputs = self._weight_OD.shape
-        size = min(outputs, max(16, min(_ROWS, _BYTES // (4 * inputs))))
-        self._blocks = [slice(at, min(at + size, outputs)) for at in range(0, outputs, size)]
-        self._gradient_RD = self._weight_OD.new_empty(size, inputs)
+        cores = torch.get_num_threads()
+        self._size = min(outputs, cores * max(16, min(_ROWS, _BYTES // (4 * inputs))))
+        step, *both = moments["weight"]
+        room_RD = self._weight_OD.new_empty(self._size, inputs)
+        self._rows = [
+            _Rows(values, room_RD[: len(values)], Moments(step, *mean), adam)
+            for values, *mean in zip(
+                *(torch.split(each, self._size) for each in (self._weight_OD, *both)), strict=True
+            )
+        ]
+        self._bias = _Rows(self._bias_O, torch.empty_like(self._bias_O), moments["bias"], adam)
         self._kept_OD = self.taken(self._weight_OD)
+        self._kept = torch.split(self._kept_OD, self._size)
 
     def backward(self, gradient_BO: Tensor, taken_BD: Tensor, *, passed: bool) -> Gradients:
         """See :meth:`ProductLinear.backward`: autograd has none to keep."""
         taken_BO = self.taken(gradient_BO)
         of_rows = self._products.of_rows(taken_BO, self._kept_OD) if passed else None
-        step, *both = self._moments
-        step += 1
-        for rows in self._blocks:
-            gradient_RD = self._gradient_RD[: rows.stop - rows.start]
-            self._products.of_weight(taken_BO[:, rows], taken_BD, gradient_RD)
-            moments = Moments(step, *(moment[rows] for moment in both))
-            self._adam.move(self._weight_OD[rows], gradient_RD, moments)
+        for step in self._steps:
+            step += 1
+        for rows, kept, columns in zip(
+            self._rows, self._kept, torch.split(taken_BO, self._size, 1), strict=True
+        ):
+            self._products.of_weight(columns, taken_BD, rows.gradient)
+            rows.move()
             if self._kept_OD is not self._weight_OD:
-                self._kept_OD[rows] = self._weight_OD[rows]
-        self._moments_of_bias.step.add_(1)
-        self._adam.move(self._bias_O, gradient_BO.sum(0), self._moments_of_bias)
+                kept.copy_(rows.values)
+        torch.sum(gradient_BO, 0, out=self._bias.gradient)
+        self._bias.move()
         return of_rows, None, None
 
     def renew(self) -> None:

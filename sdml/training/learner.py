@@ -30,6 +30,7 @@ from sdml.subspace import orthonormal_columns
 from sdml.training.layers import ProductLinear, UpdatedLinear
 from sdml.training.optimised import Arrays, Optimised, copied
 from sdml.training.products import Bf16, Fp32
+from sdml.training.replayed import ReplayedStep, Step
 
 
 class Learner(Optimised):
@@ -89,9 +90,16 @@ class Learner(Optimised):
         self._optimise(trained, settings)
         self._in_place = self._alone and device.type == "cpu"
         self._layers = self._own_layers()
+        self._step: Step = self._plain_step
+        if device.type == "cuda" and self._alone:
+            self._step = ReplayedStep(self._plain_step, device)
 
     def step(self, features_BD: Tensor, targets_BC: Tensor) -> Tensor:
         """See :meth:`Optimised.step`."""
+        return self._step(features_BD, targets_BC)
+
+    def _plain_step(self, features_BD: Tensor, targets_BC: Tensor) -> Tensor:
+        """A step as autograd makes it, but for what the layers do themselves."""
         losses = self._forward(features_BD, targets_BC)
         if self._in_place:
             losses.total.backward()  # type: ignore[no-untyped-call]

@@ -48,12 +48,8 @@ class Optimised(ABC):
             weight_decay=settings.weight_decay,
             fused=True,
         )
-        self._constants = Adam(
-            settings.learning_rate,
-            settings.betas,
-            settings.weight_decay,
-            self._adam.defaults["eps"],
-        )
+        eps = self._adam.defaults["eps"]
+        self._constants = Adam(settings.learning_rate, *settings.betas, settings.weight_decay, eps)
         for parameter in self._trained.values():  # as Adam would at its first step
             zeros = {moment: torch.zeros_like(parameter) for moment in _MOMENTS}
             step = torch.zeros((), dtype=torch.float32, device=parameter.device)
@@ -75,6 +71,10 @@ class Optimised(ABC):
         """Adam's step on the gradients of a loss."""
         self._adam.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
+        (group,) = self._adam.param_groups
+        group["capturable"] = (
+            self.device.type == "cuda" and torch.cuda.is_current_stream_capturing()
+        )
         self._adam.step()
 
     def state(self) -> Arrays:

@@ -1,23 +1,23 @@
 """The matrix products of a linear layer y = xWᵀ + b, forward and backward, by precision.
 
-They are nearly all that a training step costs. On x86 processors float32 products of few rows go
-to oneDNN, where torch would call MKL: the same sums, on AMD processors 10 to 30 % sooner. With
-``bf16`` the factors of a product are rounded to bfloat16 and its sums kept in float32, but for a
-last rounding of the result; whatever is not a product (bias, activations, losses, Adam, the
-weights themselves) stays float32.
+They are nearly all that a training step costs. With ``fp32`` their sums are torch's own to the last
+bit, so losses stay those of the released code (oneDNN's float32 products are some 10 % faster on
+AMD processors, but round otherwise, and Adam, which steps by the sign of a gradient however small,
+makes 1e-4 of that within 100 steps). With ``bf16`` the factors of a product are rounded to bfloat16
+and its sums kept in float32, but for a last rounding of the result; whatever is not a product
+(bias, activations, losses, Adam, the weights themselves) stays float32.
 
 Letters: B samples in a batch, D inputs, O outputs; R of the O rows of a weight's gradient.
 """
 
 from __future__ import annotations
 
-import platform
 from abc import ABC, abstractmethod
-from functools import cache
-from typing import Any
 
 import torch
 from torch import Tensor
+
+_COLUMNS = 512  # of a wide output at a time, so that a product's parts stay in the cache
 
 
 class Products(ABC):
@@ -49,11 +49,18 @@ class Fp32(Products):
 
     def forward(self, rows_BD: Tensor, weight_OD: Tensor, bias_O: Tensor) -> Tensor:
         """See :meth:`Products.forward`."""
-        return _linear(rows_BD, weight_OD, bias_O)
+        size = _COLUMNS * torch.get_num_threads()
+        if len(weight_OD) <= 2 * size:
+            return torch.addmm(bias_O, rows_BD, weight_OD.t())
+        made_BO = rows_BD.new_empty(len(rows_BD), len(weight_OD))
+        parts = (torch.split(each, size) for each in (bias_O, weight_OD))
+        for bias, weight, made in zip(*parts, torch.split(made_BO, size, 1), strict=True):
+            torch.addmm(bias, rows_BD, weight.t(), out=made)
+        return made_BO
 
     def of_rows(self, gradient_BO: Tensor, weight_OD: Tensor) -> Tensor:
         """See :meth:`Products.of_rows`."""
-        return _linear(gradient_BO, weight_OD.t(), None)
+        return torch.mm(gradient_BO, weight_OD)
 
     def of_weight(self, gradient_BR: Tensor, rows_BD: Tensor, out_RD: Tensor) -> None:
         """See :meth:`Products.of_weight`."""
@@ -78,20 +85,3 @@ class Bf16(Products):
     def of_weight(self, gradient_BR: Tensor, rows_BD: Tensor, out_RD: Tensor) -> None:
         """See :meth:`Products.of_weight`."""
         out_RD.copy_(torch.mm(gradient_BR.t(), rows_BD))
-
-
-def _linear(rows: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    """torch's linear, by oneDNN where that is better."""
-    onednn = _onednn()
-    if onednn is None or rows.device.type != "cpu":
-        return torch.nn.functional.linear(rows, weight, bias)
-    product: Tensor = onednn(rows, weight, bias, "none", [], "")
-    return product
-
-
-@cache
-def _onednn() -> Any:
-    """torch's operator for a linear layer in oneDNN (the one its compiler uses), or None."""
-    if platform.machine() not in ("x86_64", "AMD64"):
-        return None
-    return getattr(torch.ops.mkldnn, "_linear_pointwise", None)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from sdml.subspace import Subspace
 from sdml.training import layers
 from sdml.training.data import Samples
 from sdml.training.learner import Learner
+from sdml.training.products import Fp32
 from tests.training.trainee import SUBSPACE, modality
 
 CPU = torch.device("cpu")
@@ -147,11 +147,17 @@ def test_bf16_continues_from_a_state_as_if_nothing_had_happened() -> None:
     ]
 
 
-def test_blocks_cover_a_weight_once() -> None:
+def test_rows_cover_a_weight_once() -> None:
     learner = Learner(21, P, TrainingSettings(hidden=(1000, 40)), CPU)
     for layer in learner._layers.values():
         assert isinstance(layer, layers.UpdatedLinear)
-        blocks = layer._blocks
-        assert blocks[0].start == 0
-        assert blocks[-1].stop == len(layer._weight_OD)
-        assert all(one.stop == two.start for one, two in pairwise(blocks))
+        assert torch.equal(torch.cat([rows.values for rows in layer._rows]), layer._weight_OD)
+
+
+@pytest.mark.parametrize("outputs", [1, 1000, 1025, 2100])
+def test_a_wide_output_in_parts_is_the_whole(outputs: int) -> None:
+    generator = torch.Generator().manual_seed(0)
+    rows, weight = (torch.randn(n, 70, generator=generator) for n in (33, outputs))
+    bias = torch.randn(outputs, generator=generator)
+    made = Fp32().forward(rows, weight, bias)
+    torch.testing.assert_close(made, torch.nn.functional.linear(rows, weight, bias))
