@@ -11,7 +11,12 @@ from benchmarks.speed.figure import Figure, Options
 Measure = Callable[[Options], Iterator[Figure]]
 
 # name → its module here, and what it measures
-WORK: Mapping[str, str] = MappingProxyType({})
+WORK: Mapping[str, str] = MappingProxyType(
+    {
+        "training": "training one modality: steps, agreement, memory, what is beside the steps",
+        "gpu_training": "a training step on a GPU",
+    }
+)
 
 
 def measure_of(name: str) -> Measure:

@@ -12,6 +12,7 @@ manifest have it; on another kind of machine ``auto`` may be another training.
 from __future__ import annotations
 
 import logging
+from collections.abc import Set
 from pathlib import Path
 
 import torch
@@ -21,6 +22,7 @@ from sdml.experiment import TrainingSettings
 logger = logging.getLogger(__name__)
 
 _WORTHWHILE = 512  # outputs of the widest layer from which the rounding pays
+_BF16_FLAGS = frozenset({"amx_bf16", "avx512_bf16"})
 _AMPERE = 8  # NVIDIA's first generation with bfloat16 products
 
 
@@ -61,14 +63,19 @@ def _slow(settings: TrainingSettings, device: torch.device, root: Path) -> str:
     if device.type == "cuda":
         major, _ = torch.cuda.get_device_capability(device)
         return "" if major >= _AMPERE else "this GPU does not multiply bfloat16"
-    return "" if _multiplies_bf16(root) else "this processor does not multiply bfloat16"
+    return "" if multiplies_bf16(root=root) else "this processor does not multiply bfloat16"
 
 
-def _multiplies_bf16(root: Path) -> bool:
-    """Whether all cores have AMX's or AVX-512's bfloat16 products."""
+def multiplies_bf16(flags: Set[str] = _BF16_FLAGS, root: Path = Path("/")) -> bool:
+    """Whether all cores have bfloat16 products.
+
+    Args:
+        flags: of /proc/cpuinfo, of which any will do; by default AMX's and AVX-512's.
+        root: where ``proc`` is mounted.
+    """
     try:
         text = (root / "proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return False
-    flags = [set(line.split()) for line in text.splitlines() if line.startswith("flags")]
-    return bool(flags) and all(each & {"amx_bf16", "avx512_bf16"} for each in flags)
+    cores = [set(line.split()) for line in text.splitlines() if line.startswith("flags")]
+    return bool(cores) and all(core & flags for core in cores)
