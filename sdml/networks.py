@@ -101,6 +101,13 @@ def unit_rows(rows_NO: Tensor) -> Tensor:
     return unit_NO
 
 
+class _Unset(nn.Linear):
+    """Built without values: the default ones would come from the global generator."""
+
+    def reset_parameters(self) -> None:
+        """Not here."""
+
+
 def linear(
     input_dim: int,
     output_dim: int,
@@ -110,8 +117,7 @@ def linear(
     bound: float | None = None,
 ) -> nn.Linear:
     """A linear layer, uniform within ±bound; PyTorch's default, ±1/√D, if that is None."""
-    # Built without values: the default ones would come from the global generator.
-    layer = nn.Linear(input_dim, output_dim, bias=bias, device="meta").to_empty(device="cpu")
+    layer = _Unset(input_dim, output_dim, bias=bias)
     limit = 1 / math.sqrt(input_dim) if bound is None else bound
     for parameter in layer.parameters():  # weight, then bias
         nn.init.uniform_(parameter, -limit, limit, generator=generator)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ from sdml.training.layers import Adam, Moments
 
 Arrays = dict[str, npt.NDArray[Any]]
 
-_MOMENTS = ("exp_avg", "exp_avg_sq")
+_EPS = 1e-8  # Adam's, as torch has it
 
 
 class Optimised(ABC):
@@ -41,19 +42,33 @@ class Optimised(ABC):
     def _optimise(self, trained: Mapping[str, nn.Parameter], settings: TrainingSettings) -> None:
         """Say which parameters are trained; ``settings`` have Adam's."""
         self._trained = dict(trained)
-        self._adam = torch.optim.Adam(
+        self._constants = Adam(settings.learning_rate, *settings.betas, settings.weight_decay, _EPS)
+        self._moments = {
+            parameter: Moments(
+                torch.zeros((), device=parameter.device),
+                torch.zeros_like(parameter.detach()),
+                torch.zeros_like(parameter.detach()),
+            )
+            for parameter in self._trained.values()
+        }
+
+    @cached_property
+    def _adam(self) -> torch.optim.Adam:
+        """torch's optimiser, on our moments: made when it is first used, for torch then imports
+        its compiler, which takes longer than many a first step.
+        """
+        constants = self._constants
+        adam = torch.optim.Adam(
             self._trained.values(),
-            lr=settings.learning_rate,
-            betas=settings.betas,
-            weight_decay=settings.weight_decay,
+            lr=constants.lr,
+            betas=(constants.beta1, constants.beta2),
+            weight_decay=constants.weight_decay,
+            eps=constants.eps,
             fused=True,
         )
-        eps = self._adam.defaults["eps"]
-        self._constants = Adam(settings.learning_rate, *settings.betas, settings.weight_decay, eps)
-        for parameter in self._trained.values():  # as Adam would at its first step
-            zeros = {moment: torch.zeros_like(parameter) for moment in _MOMENTS}
-            step = torch.zeros((), dtype=torch.float32, device=parameter.device)
-            self._adam.state[parameter] = {"step": step, **zeros}
+        for parameter, moments in self._moments.items():
+            adam.state[parameter] = moments._asdict()
+        return adam
 
     @abstractmethod
     def step(self, features_BD: Tensor, targets_BC: Tensor) -> Tensor:
@@ -99,20 +114,19 @@ class Optimised(ABC):
 
     def _moments_of(self, linear: nn.Linear) -> dict[str, Moments] | None:
         """Adam's memory of a layer's parameters by name; None if the layer is not trained."""
-        state = self._adam.state
         named = dict(linear.named_parameters())
-        if not all(parameter in state for parameter in named.values()):
+        if not all(parameter in self._moments for parameter in named.values()):
             return None
-        return {name: Moments(**state[parameter]) for name, parameter in named.items()}
+        return {name: self._moments[parameter] for name, parameter in named.items()}
 
     def _tensors(self) -> dict[str, Tensor]:
         """Everything that a step changes, by the names that :meth:`state` has."""
         tensors: dict[str, Tensor] = {}
         for name, parameter in self._trained.items():
-            adam = self._adam.state[parameter]
+            moments = self._moments[parameter]._asdict()
             tensors[name] = parameter.detach()
-            tensors |= {f"{moment}.{name}": adam[moment] for moment in _MOMENTS}
-            tensors[f"step.{name}"] = adam["step"]
+            tensors |= {f"{moment}.{name}": moments[moment] for moment in ("exp_avg", "exp_avg_sq")}
+            tensors[f"step.{name}"] = moments["step"]
         return tensors
 
 
