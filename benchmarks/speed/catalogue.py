@@ -17,6 +17,8 @@ WORK: Mapping[str, str] = MappingProxyType(
         "growth": "how an evaluation's cost and memory grow with queries and gallery",
         "search": "exact search in a memory-mapped gallery, and an index",
         "sweep": "eleven values of λ at once, against one after the other",
+        "training": "training one modality: steps, agreement, memory, what is beside the steps",
+        "gpu_training": "a training step on a GPU",
     }
 )
 

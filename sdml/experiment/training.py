@@ -14,6 +14,7 @@ from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, mod
 from sdml.experiment.base import Number, Settings, Whole
 
 Method = Literal["sdml", "classifier", "drcl"]
+Precision = Literal["fp32", "bf16", "auto"]
 
 
 class DrclSettings(Settings):
@@ -79,6 +80,7 @@ class TrainingSettings(Settings):
     decoder_output_relu: bool = False
     drop_last: bool = True
     label_count_normalised: bool = False
+    precision: Precision = "fp32"
     device: str = "auto"
     threads: Annotated[Whole, Field(ge=1)] | None = None
     checkpoint_seconds: Annotated[Number, Field(ge=0)] = 30.0
@@ -93,6 +95,8 @@ class TrainingSettings(Settings):
         else:
             usual = {"normalize_code": True, "squared": False, "label_count_normalised": False}
             usual |= {"lambda_": 0.0} if self.method == "drcl" else {"drcl": None}  # type: ignore[dict-item]
+            if self.method == "drcl" and self.precision == "bf16":
+                usual["precision"] = "fp32"  # type: ignore[assignment]
             strange = [name for name, value in usual.items() if getattr(self, name) != value]
         if strange:
             names = ", ".join(name.rstrip("_") for name in strange)
@@ -105,10 +109,11 @@ class TrainingSettings(Settings):
 
     @model_serializer(mode="wrap")
     def _without_other_methods(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """``drcl`` is said only where it decides anything, so that other digests stay."""
+        """``drcl`` and ``precision`` where they decide anything, so that other digests stay."""
         said: dict[str, Any] = dump(self)
-        if said.get("drcl", ...) is None:
-            del said["drcl"]
+        for name, usual in {"drcl": None, "precision": "fp32"}.items():
+            if said.get(name, ...) == usual:
+                del said[name]
         return said
 
     def rows(self, samples: int) -> int:

@@ -19,6 +19,8 @@ from sdml.steps.context import Context
 from sdml.steps.identity import training_identity
 from sdml.steps.sweep_group import OnEpochs, Work, ending, train_group
 from sdml.steps.train import Made, Plan, planned, settings_of
+from sdml.training.device import find_device
+from sdml.training.precision import decided
 
 logger = logging.getLogger(__name__)
 
@@ -174,6 +176,7 @@ def sweep(
 
 
 def _with(plan: Plan, settings: TrainingSettings) -> Plan:
+    settings = decided(settings, find_device(settings.device))
     identity = training_identity(settings, plan.features, plan.subspace_version)
     return replace(plan, settings=settings, identity=identity)
 

@@ -21,8 +21,10 @@ from sdml.store import Version
 from sdml.subspace import Subspace
 from sdml.tracking import Run
 from sdml.training import ALONE, EpochRecord, FitResult, Ranks, TrainingData, fit
+from sdml.training.device import find_device
 from sdml.training.encoder_file import encoder_to_bytes
 from sdml.training.history import history_from_json, history_to_json
+from sdml.training.precision import decided
 
 logger = logging.getLogger(__name__)
 
@@ -193,6 +195,8 @@ def planned(
     ranks: Ranks = ALONE,
 ) -> Plan:
     """Look everything up; which feature set is the newest is for rank 0 to say."""
+    device = find_device(settings.device, local_rank=ranks.local_rank, local_size=ranks.local_size)
+    settings = decided(settings, device)
     chosen = ranks.first_text(lambda: features or _prepared(context, modality).uri)
     version = context.catalog.get(chosen)
     subspace_version, subspace = context.subspace_of(version)
@@ -261,6 +265,7 @@ def log_inputs(run: Run, plan: Plan) -> None:
     """Track what decides a training."""
     run.params({**plan.features.manifest.settings, **flat(plan.settings)})
     run.params({"modality": plan.modality, "dimension": plan.subspace.dimension})
+    run.params({"precision": plan.settings.precision})
     run.metrics({"lambda": plan.settings.lambda_})
     run.dataset(
         f"{plan.context.experiment.collection}/{plan.modality}",

@@ -31,7 +31,8 @@ from sdml.training.checkpoint import CheckpointSlot
 from sdml.training.data import Samples, TrainingData
 from sdml.training.device import find_device
 from sdml.training.history import EpochRecord
-from sdml.training.loop import Clock, FitResult, _check
+from sdml.training.loop import Clock, FitResult, check_splits
+from sdml.training.precision import decided
 from sdml.training.threads import thread_count
 
 logger = logging.getLogger(__name__)
@@ -84,8 +85,9 @@ def fit_batched(
         Interrupted: ``stop`` said so.
     """
     _check_alike(settings)
+    place = find_device(device or settings[0].device)
+    settings = [decided(each, place) for each in settings]
     first = settings[0]
-    place = find_device(device or first.device)
     classes = projection_KC.shape[1]
     training = Samples(
         data.features_ND, data.labels, classes=classes, device=place, name="training"
@@ -99,7 +101,9 @@ def fit_batched(
     )
     by_lambda = sorted(settings, key=lambda each: each.lambda_)
     for each in {by_lambda[0].lambda_: by_lambda[0], by_lambda[-1].lambda_: by_lambda[-1]}.values():
-        _check(training, validation, each)  # what λ asks of the labels is asked most at the ends
+        check_splits(
+            training, validation, each
+        )  # what λ asks of the labels is asked most at the ends
     with thread_count(threads or first.threads):
         make = learner_type or ways(training.features, projection_KC, settings, place)
 
@@ -163,12 +167,13 @@ def ways(
 ) -> BatchedLearnerType:
     """What trains these settings best on a device: batched matrices, or turns.
 
-    By turns: drcl, whose batches lose rows that differ from setting to setting; and large
+    By turns: drcl, whose batches lose rows that differ from setting to setting; bf16; and large
     networks on a CPU, where one batched product costs as much as its parts.
     """
     widths = [features, *settings[0].hidden, len(projection_KC)]
     weights = sum(inputs * outputs for inputs, outputs in pairwise(widths))
-    stacks = settings[0].method != "drcl" and (device.type != "cpu" or weights <= _SMALL)
+    plain = settings[0].method != "drcl" and settings[0].precision == "fp32"
+    stacks = plain and (device.type != "cpu" or weights <= _SMALL)
     return StackedLearner if stacks else TurnsLearner
 
 

@@ -28,6 +28,7 @@ from sdml.training.batched_adam import BatchedAdam
 from sdml.training.batched_learner import Batch, BatchedLearner, Blocks
 from sdml.training.batched_networks import StackedNetwork
 from sdml.training.optimised import Arrays
+from sdml.training.replayed import ReplayedStep, Step
 
 
 class StackedLearner(BatchedLearner):
@@ -76,10 +77,15 @@ class StackedLearner(BatchedLearner):
         decoder = {f"decoder.{name}": stack for name, stack in self._decoder.stacks.items()}
         trained = dict.fromkeys(encoder, [True] * len(lambdas)) | dict.fromkeys(decoder, decoding)
         self._adam = BatchedAdam(encoder | decoder, settings, trained)
+        self._step: Step = self._plain_step
+        if device.type == "cuda":
+            self._step = ReplayedStep(self._plain_step, device)
 
     def step(self, batches: Sequence[Batch]) -> Tensor:
         """See :meth:`BatchedLearner.step`."""
-        features, targets = _together(batches)
+        return self._step(*_together(batches))
+
+    def _plain_step(self, features: Tensor, targets: Tensor) -> Tensor:
         codes_SBK = self._encoder(self._for_all(features))
         with torch.set_grad_enabled(self._decoding):
             reconstruction_SBD = self._decoder(codes_SBK)

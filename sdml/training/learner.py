@@ -8,12 +8,13 @@ Letters: N samples, D features, K code size, C classes, B samples in a batch.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from sdml.experiment import TrainingSettings
 from sdml.networks import Decoder, Encoder
@@ -26,7 +27,10 @@ from sdml.objectives import (
 )
 from sdml.retrieval.similarity import projection_temperature
 from sdml.subspace import orthonormal_columns
+from sdml.training.layers import ProductLinear, UpdatedLinear
 from sdml.training.optimised import Arrays, Optimised, copied
+from sdml.training.products import Bf16, Fp32
+from sdml.training.replayed import ReplayedStep, Step
 
 
 class Learner(Optimised):
@@ -34,6 +38,8 @@ class Learner(Optimised):
 
     Initial values depend on ``settings.seed`` and the shapes only.
     """
+
+    _alone = True  # no other process has a part of the gradients
 
     def __init__(
         self,
@@ -82,11 +88,23 @@ class Learner(Optimised):
         if self._decoding:
             trained.update(self.decoder.named_parameters(prefix="decoder"))
         self._optimise(trained, settings)
+        self._in_place = self._alone and device.type == "cpu"
+        self._layers = self._own_layers()
+        self._step: Step = self._plain_step
+        if device.type == "cuda" and self._alone:
+            self._step = ReplayedStep(self._plain_step, device)
 
     def step(self, features_BD: Tensor, targets_BC: Tensor) -> Tensor:
         """See :meth:`Optimised.step`."""
+        return self._step(features_BD, targets_BC)
+
+    def _plain_step(self, features_BD: Tensor, targets_BC: Tensor) -> Tensor:
+        """A step as autograd makes it, but for what the layers do themselves."""
         losses = self._forward(features_BD, targets_BC)
-        self._advance(losses.total)
+        if self._in_place:
+            losses.total.backward()  # type: ignore[no-untyped-call]
+        else:
+            self._advance(losses.total)
         return torch.stack(losses).detach()
 
     @torch.no_grad()
@@ -105,16 +123,43 @@ class Learner(Optimised):
         reconstruction = (torch.stack(reconstructions) * shares).sum()
         return torch.stack(weighted(reconstruction, supervised, self._settings.lambda_))
 
+    def load(self, state: Mapping[str, npt.NDArray[Any]]) -> None:
+        """See :meth:`Optimised.load`."""
+        super().load(state)
+        for layer in self._layers.values():
+            layer.renew()
+
     def encoder_state(self) -> Arrays:
         """A copy of the encoder's parameters."""
         return copied(self.encoder)
 
     def _forward(self, features_BD: Tensor, targets_BC: Tensor) -> Losses:
         """The losses of a batch, ready to be differentiated."""
-        codes_BK = self.encoder(features_BD)
+        codes_BK = self.encoder(features_BD, self._apply)
         with torch.set_grad_enabled(self._decoding):
-            reconstruction_BD = self.decoder(codes_BK)
+            reconstruction_BD = self.decoder(codes_BK, self._apply)
         return self._losses(codes_BK, reconstruction_BD, features_BD, targets_BC)
+
+    def _own_layers(self) -> dict[nn.Linear, ProductLinear]:
+        """What the linear layers are in a training step, where that is not themselves."""
+        bf16 = self._settings.precision == "bf16"
+        if not (self._in_place or bf16):
+            return {}
+        products = Bf16() if bf16 else Fp32()
+        layers: dict[nn.Linear, ProductLinear] = {}
+        for network in (self.encoder, self.decoder):
+            for linear in network.linears():
+                moments = self._moments_of(linear) if self._in_place else None
+                layers[linear] = (
+                    UpdatedLinear(linear, products, moments, self._constants)
+                    if moments
+                    else ProductLinear(linear, products)
+                )
+        return layers
+
+    def _apply(self, linear: nn.Linear, rows_ND: Tensor) -> Tensor:
+        rows_NO: Tensor = self._layers.get(linear, linear)(rows_ND)
+        return rows_NO
 
     def _losses(
         self, codes_BK: Tensor, reconstruction_BD: Tensor, features_BD: Tensor, targets_BC: Tensor
