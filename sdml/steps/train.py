@@ -83,7 +83,7 @@ def train(
         TrainingError: the loss is no longer finite, or another rank is gone.
         Interrupted: ``stop`` said so. The tracking run ends as killed.
     """
-    plan = _planned(context, modality, features, lambda_, ranks)
+    plan = planned(context, modality, features, lambda_, ranks)
     found = ranks.first_text(lambda: plan.stored() if reuse else "")
     data = None if found else plan.data()
     name = modality if lambda_ is None else f"{modality} λ={lambda_:g}"
@@ -145,7 +145,7 @@ def settings_of(context: Context, modality: str, lambda_: float | None) -> Train
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Plan:
+class Plan:
     """One training, with everything looked up that decides its result."""
 
     context: Context
@@ -177,10 +177,15 @@ class _Plan:
         )
 
 
-def _planned(
+def planned(
     context: Context, modality: str, features: str | None, lambda_: float | None, ranks: Ranks
-) -> _Plan:
-    """Look everything up; which feature set is the newest is for rank 0 to say."""
+) -> Plan:
+    """Look everything up; which feature set is the newest is for rank 0 to say.
+
+    Raises:
+        ExperimentError, NotFoundError, SubspaceError: as :func:`train`.
+        TrainingError: another rank asks for another training.
+    """
     settings = settings_of(context, modality, lambda_)
     chosen = ranks.first_text(lambda: features or _prepared(context, modality).uri)
     version = context.catalog.get(chosen)
@@ -192,7 +197,7 @@ def _planned(
             f"processes that train together must have one experiment file, but that of process "
             f"{ranks.rank} asks for another training than that of process 0: give all the same"
         )
-    return _Plan(
+    return Plan(
         context=context,
         modality=modality,
         settings=settings,
@@ -246,7 +251,7 @@ def epoch_metrics(epoch: EpochRecord) -> dict[str, float]:
     return metrics
 
 
-def _log_inputs(run: Run, plan: _Plan) -> None:
+def _log_inputs(run: Run, plan: Plan) -> None:
     run.params({**plan.features.manifest.settings, **flat(plan.settings)})
     run.params({"modality": plan.modality, "dimension": plan.subspace.dimension})
     run.metrics({"lambda": plan.settings.lambda_})
@@ -285,7 +290,7 @@ def _use_again(run: Run, version: Version, context: Context) -> _Made:
 
 def _train(
     run: Run,
-    plan: _Plan,
+    plan: Plan,
     data: TrainingData,
     on_epoch: OnEpoch | None,
     stop: Callable[[], bool] | None,
@@ -322,7 +327,7 @@ def _train(
     )
 
 
-def _publish(plan: _Plan, fitted: FitResult) -> Version:
+def _publish(plan: Plan, fitted: FitResult) -> Version:
     catalog = plan.context.catalog
     carried = [
         record.name
