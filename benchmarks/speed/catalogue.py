@@ -11,7 +11,13 @@ from benchmarks.speed.figure import Figure, Options
 Measure = Callable[[Options], Iterator[Figure]]
 
 # name → its module here, and what it measures
-WORK: Mapping[str, str] = MappingProxyType({})
+WORK: Mapping[str, str] = MappingProxyType(
+    {
+        "modalities": "several modalities on one machine",
+        "data_parallel": "one modality in several processes",
+        "store": "large and many objects in S3, with checksums",
+    }
+)
 
 
 def measure_of(name: str) -> Measure:

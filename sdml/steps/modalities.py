@@ -16,7 +16,7 @@ import torch
 from sdml.errors import SDMLError
 from sdml.steps.context import Context
 from sdml.steps.schedule import Job, Machine, scheduled
-from sdml.steps.workload import Workload, workload
+from sdml.steps.workload import Workload, job_of, workload
 from sdml.training.device import find_device
 from sdml.training.memory import available_memory
 from sdml.training.same_bits import same_bits
@@ -83,16 +83,9 @@ def this_machine() -> Machine:
 
 
 def _job(work: Workload, *, on_gpu: bool) -> Job:
-    threads = work.plan.settings.threads
-    return Job(
-        name=work.modality,
-        seconds=work.seconds,
-        step_seconds=work.step_seconds,
-        memory=work.memory,
-        threads=1 if on_gpu else threads or 1,
-        fixed=threads is not None,
-        gpu=on_gpu,
-    )
+    plan = work.plan
+    dimension = plan.subspace.dimension
+    return job_of(plan.modality, work.shapes, dimension, plan.settings, on_gpu=on_gpu)
 
 
 def _with_the_same_bits(

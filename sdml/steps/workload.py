@@ -12,6 +12,7 @@ import numpy as np
 
 from sdml.experiment import TrainingSettings
 from sdml.steps.context import Context
+from sdml.steps.schedule import Job
 from sdml.steps.train import Plan, planned
 from sdml.training import ALONE
 from sdml.training.same_bits import Shapes
@@ -26,49 +27,47 @@ _HELD_BYTES = 36  # weights, gradients, moments, the best encoder and a checkpoi
 
 @dataclass(frozen=True, kw_only=True)
 class Workload:
-    """One modality's training.
-
-    Attributes:
-        plan: everything looked up.
-        shapes: of its splits.
-        seconds: on one core, roughly.
-        step_seconds: one step of it.
-        memory: bytes that its process takes, without what it reads through file maps.
-    """
+    """One modality's training: everything looked up, and the shapes of its splits."""
 
     plan: Plan
     shapes: Shapes
-    seconds: float
-    step_seconds: float
-    memory: int
-
-    @property
-    def modality(self) -> str:
-        """Its name."""
-        return self.plan.modality
 
 
 def workload(context: Context, modality: str) -> Workload:
-    """Look a modality up, as its training will, and say how much that is.
+    """Look a modality up, as its training will.
 
     Raises:
         ExperimentError, NotFoundError, SubspaceError: it cannot be trained.
         IntegrityError: its labels are damaged.
     """
     plan = planned(context, modality, None, None, ALONE)
-    shapes = _shapes(context, plan)
-    settings = plan.settings
-    weights = _weights(shapes.features, plan.subspace.dimension, settings)
+    return Workload(plan=plan, shapes=_shapes(context, plan))
+
+
+def job_of(
+    name: str, shapes: Shapes, dimension: int, settings: TrainingSettings, *, on_gpu: bool
+) -> Job:
+    """The job that a training is, with one thread unless its settings ask for more.
+
+    Args:
+        name: the modality.
+        shapes: of its splits.
+        dimension: K.
+        settings: of the modality.
+        on_gpu: it computes on a GPU.
+    """
+    weights = _weights(shapes.features, dimension, settings)
     rows = settings.rows(shapes.samples)
-    steps = max(1, shapes.samples // rows)
-    seconds = weights * (6 * rows / _FLOPS + _ADAM_BYTES / _BYTES_PER_SECOND) + _STEP_SECONDS
-    epoch = steps * seconds + 2 * weights * shapes.validation / _FLOPS
-    return Workload(
-        plan=plan,
-        shapes=shapes,
+    step = weights * (6 * rows / _FLOPS + _ADAM_BYTES / _BYTES_PER_SECOND) + _STEP_SECONDS
+    epoch = max(1, shapes.samples // rows) * step + 2 * weights * shapes.validation / _FLOPS
+    return Job(
+        name=name,
         seconds=settings.epochs * epoch,
-        step_seconds=seconds,
+        step_seconds=step,
         memory=_PROCESS_BYTES + _HELD_BYTES * weights,
+        threads=1 if on_gpu else settings.threads or 1,
+        fixed=settings.threads is not None,
+        gpu=on_gpu,
     )
 
 
