@@ -10,6 +10,7 @@ from multiprocessing.connection import Connection
 from types import MappingProxyType
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from benchmarks.reference_training import Reference
@@ -76,7 +77,7 @@ def _learner(shapes: Shapes) -> Learner:
     return Learner(shapes.features, projection.projection_KC, SETTINGS, torch.device("cpu"))
 
 
-def _data(shapes: Shapes) -> tuple[np.ndarray, np.ndarray]:  # type: ignore[type-arg]
+def _data(shapes: Shapes) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int32]]:
     rng = np.random.default_rng(0)
     features = np.maximum(rng.standard_normal((shapes.samples, shapes.features), np.float32), 0)
     return features, rng.integers(0, CLASSES, shapes.samples, dtype=np.int32)
