@@ -8,7 +8,8 @@ it, the training that ends last gets one more.
 On a GPU each is driven by one core. A few share a GPU, since none of these networks fills one.
 
 The order is longest first: whatever fits into what is free begins, as in Graham's list scheduling,
-whose end is at most 4/3 of the earliest possible one for trainings of one thread.
+whose end is at most 4/3 of the earliest possible one for trainings of one thread. Should one after
+the other with all cores be sooner, then so it is.
 """
 
 from __future__ import annotations
@@ -67,7 +68,16 @@ def scheduled(jobs: Iterable[Job], machine: Machine) -> list[Job]:
 
     Threads that settings ask for beyond the cores are given nevertheless, to that job alone.
     """
-    best = _ordered(jobs)
+    one_each = _ordered(jobs)
+    in_turn = [
+        one if one.fixed or one.gpu else replace(one, threads=machine.cores) for one in one_each
+    ]
+    shared = _shared(one_each, machine)
+    return min(shared, _ordered(in_turn), key=lambda plan: makespan(plan, machine))
+
+
+def _shared(best: list[Job], machine: Machine) -> list[Job]:
+    """One thread more for the job that ends last, as long as that is of use."""
     while True:
         ends = _ends(best, machine)
         last = max(best, key=lambda job: ends[job.name])
