@@ -164,10 +164,13 @@ class Plan:
     def data(self) -> TrainingData:
         """The splits that are needed, verified."""
 
+        catalog, features = self.context.catalog, self.features
+
         def read(split: SplitName) -> Split:
-            catalog, features = self.context.catalog, self.features
             return load_split(lambda name: catalog.local(features, name), split)
 
+        names = (record.name for record in features.manifest.objects)
+        catalog.bring(features, [n for n in names if n.startswith(("train.", "validation."))])
         training, validation = read("train"), read("validation")
         return TrainingData(
             features_ND=training.features_ND,

@@ -39,7 +39,7 @@ def test_many_have_one_each_longest_first() -> None:
 
 
 def test_cores_that_would_idle_go_to_the_longest() -> None:
-    plan = scheduled([job("a", 4 * HOUR), job("b", HOUR)], machine(4))
+    plan = scheduled([job("a", 3 * HOUR), job("b", HOUR)], machine(4))
     assert threads(plan) == {"a": 3, "b": 1}
     assert threads(scheduled([job(n, HOUR) for n in "abc"], machine(2))) == {"a": 1, "b": 1, "c": 2}
 
