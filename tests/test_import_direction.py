@@ -49,9 +49,8 @@ ALLOWED: dict[str, set[str]] = {
 
 # packages that only these files may import
 ONLY_IN = {
-    "boto3": {"sdml/store/s3.py"},
-    "botocore": {"sdml/store/s3.py"},
-    "s3transfer": {"sdml/store/s3.py"},
+    "boto3": {"sdml/store/s3.py", "sdml/store/s3_errors.py"},
+    "botocore": {"sdml/store/s3.py", "sdml/store/s3_errors.py", "sdml/store/s3_transfer.py"},
     "mlflow": {"sdml/tracking/mlflow.py"},
     "numba": {"sdml/retrieval/compiled.py"},
 }

@@ -19,6 +19,9 @@ WORK: Mapping[str, str] = MappingProxyType(
         "sweep": "eleven values of λ at once, against one after the other",
         "training": "training one modality: steps, agreement, memory, what is beside the steps",
         "gpu_training": "a training step on a GPU",
+        "modalities": "several modalities on one machine",
+        "data_parallel": "one modality in several processes",
+        "store": "large and many objects in S3, with checksums",
     }
 )
 

@@ -174,10 +174,13 @@ class Plan:
     def data(self) -> TrainingData:
         """The splits that are needed, verified."""
 
+        catalog, features = self.context.catalog, self.features
+
         def read(split: SplitName) -> Split:
-            catalog, features = self.context.catalog, self.features
             return load_split(lambda name: catalog.local(features, name), split)
 
+        names = (record.name for record in features.manifest.objects)
+        catalog.bring(features, [n for n in names if n.startswith(("train.", "validation."))])
         training, validation = read("train"), read("validation")
         return TrainingData(
             features_ND=training.features_ND,
@@ -194,7 +197,12 @@ def planned(
     features: str | None,
     ranks: Ranks = ALONE,
 ) -> Plan:
-    """Look everything up; which feature set is the newest is for rank 0 to say."""
+    """Look everything up; which feature set is the newest is for rank 0 to say.
+
+    Raises:
+        ExperimentError, NotFoundError, SubspaceError: as :func:`train`.
+        TrainingError: another rank asks for another training.
+    """
     device = find_device(settings.device, local_rank=ranks.local_rank, local_size=ranks.local_size)
     settings = decided(settings, device)
     chosen = ranks.first_text(lambda: features or _prepared(context, modality).uri)

@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from sdml.errors import StoreAccessError
+from sdml.store.files import Digest, blocks_of, digest, mapped_errors
 
 # A part never begins with a dot: no "..", and such names are free for partial files.
 _PART = r"[A-Za-z0-9_+=@-][A-Za-z0-9._+=@-]{0,199}"
@@ -52,8 +53,11 @@ class Store(ABC):
     """A folder's absolute path or ``s3://bucket/prefix``, without a trailing slash."""
 
     @abstractmethod
-    def put(self, key: str, data: bytes | Path) -> None:
+    def put(self, key: str, data: bytes | Path) -> Digest:
         """Write an object, replacing it if it is there; readers see the old or the new one.
+
+        Returns:
+            Size and sha256 of the very bytes that were written.
 
         Raises:
             StoreFullError: no space, or a quota is reached; the object is as it was.
@@ -78,6 +82,12 @@ class Store(ABC):
             NotFoundError: there is no such object.
             StoreFullError: ``scratch`` has no room for it.
         """
+
+    def fetch(self, key: str, scratch: Path) -> tuple[Path, Digest]:
+        """As :meth:`local`, with the size and sha256 of the file's bytes."""
+        path = self.local(key, scratch)
+        with mapped_errors(path):
+            return path, digest(blocks_of(path))
 
     @abstractmethod
     def exists(self, key: str) -> bool:

@@ -20,13 +20,13 @@ from sdml.store import layout
 from sdml.store.base import Store
 from sdml.store.checkpoint import CheckpointSlot
 from sdml.store.clock import StrictClock, utc_now
-from sdml.store.files import blocks_of, digest, mapped_errors, stamp
+from sdml.store.files import digest, mapped_errors, stamp
 from sdml.store.layout import MANIFEST, Kind
 from sdml.store.manifest import CREATED, Manifest, ObjectRecord, plain
 from sdml.store.newest import newest_first
 from sdml.store.scratch import process_scratch
-from sdml.store.version import MISSING, Version, difference, new_id, object_record, same_content
-from sdml.store.writing import clear, put_all
+from sdml.store.version import MISSING, Version, alike, difference, new_id
+from sdml.store.writing import clear, put_objects, read_records
 
 _READERS = 8
 _MADE_BY: dict[Kind, str] = {
@@ -109,40 +109,33 @@ class Catalog:
             *(layout.object_problem(name) for name in objects),
             *(layout.source_problem(role, path) for role, path in (made_from or {}).items()),
         )
-        values = plain(settings or {})
         stamps = {name: stamp(data) for name, data in objects.items()}
         created = self._clock()
         manifest = Manifest(
             kind=kind,
             collection=self.collection,
             modality=modality,
-            id=id or "",
+            id=id or new_id(created),
             created=created.strftime(CREATED),
             software=f"sdml {__version__}",
             seed=seed,
-            settings=values,
+            settings=plain(settings or {}),
             made_from=dict(sorted((made_from or {}).items())),
-            objects=tuple(object_record(name, objects[name]) for name in sorted(objects)),
+            objects=(),
         )
-        if reuse:
-            newest = next(self.newest_first(kind, modality), None)
-            if newest and same_content(newest.manifest, manifest):
-                return newest
-        if id is None:
-            manifest = replace(manifest, id=new_id(manifest, created))
-        existing = self._existing(manifest)
-        if existing is not None:
-            return existing
-        keys = {self._key(f"{manifest.path}/{name}"): data for name, data in objects.items()}
+        found = self._same(manifest, objects, reuse=reuse, named=id is not None)
+        if found is not None:
+            return found
         try:
-            put_all(self.store, keys)
+            records = put_objects(self.store, self._key(manifest.path), objects)
         except StoreFullError:
             if id is None:  # else another process may be publishing the same
-                clear(self.store, keys)  # trying again must not fill it further
+                clear(self.store, self._key(manifest.path), objects)  # it must not fill further
             raise
         for name, data in objects.items():
             if stamp(data) != stamps[name]:
                 raise DataError(f"{data!s}: changed while it was being stored as {name}: run again")
+        manifest = replace(manifest, objects=records)
         if id is not None:  # another process may have published it meanwhile
             existing = self._existing(manifest)
             if existing is not None:
@@ -268,6 +261,16 @@ class Catalog:
         self._verified[version.path, name] = path
         return path
 
+    def bring(self, version: Version, names: Iterable[str]) -> None:
+        """As :meth:`local` for several objects at a time, so that each is at hand when asked for.
+
+        Raises:
+            NotFoundError, IntegrityError: as :meth:`local`.
+        """
+        with ThreadPoolExecutor(_READERS) as pool:
+            for _ in pool.map(lambda name: self.local(version, name), names):
+                pass
+
     def verify(self, version: Version) -> list[str]:
         """What is wrong with the version in the store, naming each object; empty when sound."""
         problems = []
@@ -282,10 +285,14 @@ class Catalog:
         with mapped_errors(scratch):
             scratch.mkdir(parents=True, exist_ok=True)
             with TemporaryDirectory(dir=scratch) as temporary:
-                for record in version.manifest.objects:
-                    _, found = self._examine(version, record, Path(temporary))
-                    if found:
-                        problems.append(f"{version.uri}/{record.name}: {found}")
+                records = version.manifest.objects
+                with ThreadPoolExecutor(_READERS) as pool:
+                    examined = pool.map(
+                        lambda record: self._examine(version, record, Path(temporary))[1], records
+                    )
+                    for record, found in zip(records, examined, strict=True):
+                        if found:
+                            problems.append(f"{version.uri}/{record.name}: {found}")
         return problems
 
     def checkpoint(self, name: str) -> CheckpointSlot:
@@ -352,6 +359,24 @@ class Catalog:
         self._manifests[path] = manifest
         return manifest
 
+    def _same(
+        self, manifest: Manifest, objects: Mapping[str, bytes | Path], *, reuse: bool, named: bool
+    ) -> Version | None:
+        """What is there already and holds the same.
+
+        Files are only read for it if something of the same sizes is there: else the store hashes
+        them while it takes them, and one reading is enough.
+        """
+        newest = next(self.newest_first(manifest.kind, manifest.modality), None) if reuse else None
+        if newest and not alike(newest.manifest, manifest, objects):
+            newest = None
+        if not newest and not named:
+            return None
+        manifest = replace(manifest, objects=read_records(objects))
+        if newest and newest.manifest.objects == manifest.objects:
+            return newest
+        return self._existing(manifest) if named else None
+
     def _existing(self, manifest: Manifest) -> Version | None:
         """The complete version that already has this path, if its objects are the same."""
         try:
@@ -377,11 +402,11 @@ class Catalog:
     ) -> tuple[Path | None, str | None]:
         """The object as a file, and what is wrong with it or None."""
         try:
-            path = self.store.local(self._key(f"{version.path}/{record.name}"), scratch)
+            key = self._key(f"{version.path}/{record.name}")
+            path, found = self.store.fetch(key, scratch)
         except NotFoundError:
             return None, MISSING
-        with mapped_errors(path):
-            return path, difference(record, *digest(blocks_of(path)))
+        return path, difference(record, *found)
 
 
 def _refuse(version: Version, found: str | None, name: str) -> None:

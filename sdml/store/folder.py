@@ -14,7 +14,7 @@ from pathlib import Path
 
 from sdml.errors import NotFoundError
 from sdml.store.base import ObjectInfo, Store, Unfinished, check_key, check_prefix, is_key
-from sdml.store.files import PARTIAL, mapped_errors, sync, write_file
+from sdml.store.files import PARTIAL, Digest, mapped_errors, sync, write_file
 
 # What else lies at the path of a key that was never put: nothing, or the folder of other keys.
 _ABSENT = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
@@ -28,16 +28,15 @@ class FolderStore(Store):
         self._folder = folder.expanduser().resolve()
         self.uri = str(self._folder)
 
-    def put(self, key: str, data: bytes | Path) -> None:
+    def put(self, key: str, data: bytes | Path) -> Digest:
         """See :meth:`Store.put`."""
         path = self._path(key)
         with mapped_errors(path):
             for _ in range(_WRITES - 1):
                 # Another process may delete the last object of the folder, and so the folder.
                 with suppress(FileNotFoundError):
-                    write_file(path, data)
-                    return
-            write_file(path, data)
+                    return write_file(path, data)
+            return write_file(path, data)
 
     def get(self, key: str) -> bytes:
         """See :meth:`Store.get`."""

@@ -1,35 +1,57 @@
-"""Several objects written at a time."""
+"""The objects of a version, several at a time: written, removed, or read for their records."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
 from sdml.errors import StoreError
 from sdml.store.base import Store
+from sdml.store.files import Digest, blocks_to_store, digest
+from sdml.store.manifest import ObjectRecord
 
-_UPLOADS = 4
+_AT_ONCE = 12
+
+Objects = Mapping[str, bytes | Path]
 
 
-def put_all(store: Store, objects: Mapping[str, bytes | Path]) -> None:
-    """Write objects by their keys; after an error none is begun any more.
+def put_objects(store: Store, folder: str, objects: Objects) -> tuple[ObjectRecord, ...]:
+    """Write all objects; returns what was really written, sorted by name.
 
-    Raises what :meth:`Store.put` raises.
+    Raises:
+        DataError: a file cannot be read.
+        StoreError: the store failed; some may have been written.
     """
-    with ThreadPoolExecutor(_UPLOADS) as pool:
-        futures = [pool.submit(store.put, key, data) for key, data in objects.items()]
+    return _each(objects, lambda name: store.put(f"{folder}/{name}", objects[name]))
+
+
+def read_records(objects: Objects) -> tuple[ObjectRecord, ...]:
+    """What would be written.
+
+    Raises:
+        DataError: a file cannot be read.
+    """
+    return _each(objects, lambda name: digest(blocks_to_store(objects[name])))
+
+
+def _each(objects: Objects, act: Callable[[str], Digest]) -> tuple[ObjectRecord, ...]:
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        futures = {name: pool.submit(act, name) for name in sorted(objects)}
         try:
-            for future in futures:
-                future.result()
+            return tuple(_record(name, *future.result()) for name, future in futures.items())
         finally:
-            for future in futures:
+            for future in futures.values():
                 future.cancel()
 
 
-def clear(store: Store, keys: Iterable[str]) -> None:
+def _record(name: str, size: int, checksum: str) -> ObjectRecord:
+    return ObjectRecord(name=name, bytes=size, sha256=checksum)
+
+
+def clear(store: Store, folder: str, names: Iterable[str]) -> None:
     """Remove objects, as far as the store does it."""
     with suppress(StoreError):
-        for key in keys:
-            store.delete(key)
+        for name in names:
+            store.delete(f"{folder}/{name}")
