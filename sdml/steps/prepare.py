@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from sdml.experiment import ModalitySettings
-from sdml.features import Table, build_feature_set, read_table, write_feature_set
+from sdml.features import FeatureSet, Table, build_feature_set, other_objects, read_table
 from sdml.steps.context import Context, read_subspace
 from sdml.steps.contract import new_subspace, publish_subspace, require_subspace, stored_subspace
 from sdml.steps.sources import local_source, scratch_folder
+from sdml.store import Sealed
 from sdml.store.files import mapped_errors
 
 logger = logging.getLogger(__name__)
@@ -64,12 +65,17 @@ def prepare(
             )
         made = {}
         for name in names:
-            feature_set = build_feature_set(
-                tables.pop(name), context.modality(name), subspace.classes, name=name
-            )
             folder = Path(tempfile.mkdtemp(dir=scratch))
             with mapped_errors(folder):
-                made[name] = write_feature_set(feature_set, folder)
+                made[name] = _objects(
+                    build_feature_set(
+                        tables.pop(name),
+                        context.modality(name),
+                        subspace.classes,
+                        folder,
+                        name=name,
+                    )
+                )
         version = publish_subspace(context, subspace) if stored is None else stored
         features = {}
         for name, objects in made.items():
@@ -89,6 +95,15 @@ def prepare(
 
 def _read(context: Context, name: str, scratch: Path) -> Table:
     return read_table(local_source(context.modality(name), scratch), name=name)
+
+
+def _objects(feature_set: FeatureSet) -> dict[str, bytes | Path | Sealed]:
+    """Everything that stores a feature set, by name."""
+    vectors = {
+        f"{split}.features.npy": Sealed(path=file.path, bytes=file.bytes, sha256=file.sha256)
+        for split, file in feature_set.vectors.items()
+    }
+    return {**vectors, **other_objects(feature_set)}
 
 
 def _recorded(settings: ModalitySettings) -> dict[str, Any]:

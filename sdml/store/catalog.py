@@ -25,7 +25,16 @@ from sdml.store.layout import MANIFEST, Kind
 from sdml.store.manifest import CREATED, Manifest, ObjectRecord, plain
 from sdml.store.newest import newest_first
 from sdml.store.scratch import process_scratch
-from sdml.store.version import MISSING, Version, difference, new_id, object_record, same_content
+from sdml.store.version import (
+    MISSING,
+    Sealed,
+    Version,
+    bare,
+    difference,
+    new_id,
+    object_record,
+    same_content,
+)
 from sdml.store.writing import clear, put_all
 
 _READERS = 8
@@ -73,7 +82,7 @@ class Catalog:
         self,
         kind: Kind,
         *,
-        objects: Mapping[str, bytes | Path],
+        objects: Mapping[str, bytes | Path | Sealed],
         modality: str | None = None,
         id: str | None = None,  # noqa: A002  (the word used everywhere for it)
         seed: int | None = None,
@@ -85,7 +94,8 @@ class Catalog:
 
         Args:
             kind: what it is.
-            objects: bytes, or files to copy, by name.
+            objects: bytes, or files to copy, by name; sealed files are not read again to hash them,
+                and not copied where another name for them will do.
             modality: for ``features`` and ``encoder``.
             id: only for what is named after its content; by default the time and a hash.
             seed: the seed that made it.
@@ -110,7 +120,7 @@ class Catalog:
             *(layout.source_problem(role, path) for role, path in (made_from or {}).items()),
         )
         values = plain(settings or {})
-        stamps = {name: stamp(data) for name, data in objects.items()}
+        stamps = {name: stamp(bare(data)) for name, data in objects.items()}
         created = self._clock()
         manifest = Manifest(
             kind=kind,
@@ -141,8 +151,10 @@ class Catalog:
                 clear(self.store, keys)  # trying again must not fill it further
             raise
         for name, data in objects.items():
-            if stamp(data) != stamps[name]:
-                raise DataError(f"{data!s}: changed while it was being stored as {name}: run again")
+            if stamp(bare(data)) != stamps[name]:
+                raise DataError(
+                    f"{bare(data)!s}: changed while it was being stored as {name}: run again"
+                )
         if id is not None:  # another process may have published it meanwhile
             existing = self._existing(manifest)
             if existing is not None:

@@ -31,6 +31,9 @@ _REFUSED = {
     errno.ELOOP: "the path has too many symbolic links",
 }
 
+# Another filesystem, or one that has no links or no more of them.
+_NO_LINK = {errno.EXDEV, errno.EPERM, errno.ENOTSUP, errno.EMLINK, errno.ENOSYS}
+
 
 @contextmanager
 def mapped_errors(where: object) -> Iterator[None]:
@@ -80,6 +83,19 @@ def write_file(path: Path, data: bytes | Path) -> None:
     with replacing(path) as partial, partial.open("xb") as target:
         for block in blocks_to_store(data):
             target.write(block)
+
+
+def link_file(path: Path, file: Path) -> None:
+    """Give ``file`` the name ``path`` too, all or nothing; a copy where a filesystem ends."""
+    with replacing(path) as partial:
+        try:
+            partial.hardlink_to(file)
+        except OSError as error:
+            if error.errno not in _NO_LINK:
+                raise
+            with partial.open("xb") as target:
+                for block in blocks_to_store(file):
+                    target.write(block)
 
 
 def blocks_to_store(data: bytes | Path) -> Iterator[bytes]:

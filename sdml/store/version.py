@@ -22,12 +22,28 @@ class Version:
     uri: str
 
 
-def object_record(name: str, data: bytes | Path) -> ObjectRecord:
+@dataclass(frozen=True, kw_only=True)
+class Sealed:
+    """A file that nobody will write to again, hashed while it was written."""
+
+    path: Path
+    bytes: int
+    sha256: str
+
+
+def bare(data: bytes | Path | Sealed) -> bytes | Path:
+    """The same content without what is known of it."""
+    return data.path if isinstance(data, Sealed) else data
+
+
+def object_record(name: str, data: bytes | Path | Sealed) -> ObjectRecord:
     """The record of an object that is about to be stored.
 
     Raises:
         DataError: the file cannot be read.
     """
+    if isinstance(data, Sealed):
+        return ObjectRecord(name=name, bytes=data.bytes, sha256=data.sha256)
     size, checksum = digest(blocks_to_store(data))
     return ObjectRecord(name=name, bytes=size, sha256=checksum)
 

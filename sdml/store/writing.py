@@ -9,17 +9,25 @@ from pathlib import Path
 
 from sdml.errors import StoreError
 from sdml.store.base import Store
+from sdml.store.version import Sealed
 
 _UPLOADS = 4
 
 
-def put_all(store: Store, objects: Mapping[str, bytes | Path]) -> None:
+def put_all(store: Store, objects: Mapping[str, bytes | Path | Sealed]) -> None:
     """Write objects by their keys; after an error none is begun any more.
 
     Raises what :meth:`Store.put` raises.
     """
+
+    def put(key: str, data: bytes | Path | Sealed) -> None:
+        if isinstance(data, Sealed):
+            store.adopt(key, data.path)
+        else:
+            store.put(key, data)
+
     with ThreadPoolExecutor(_UPLOADS) as pool:
-        futures = [pool.submit(store.put, key, data) for key, data in objects.items()]
+        futures = [pool.submit(put, key, data) for key, data in objects.items()]
         try:
             for future in futures:
                 future.result()

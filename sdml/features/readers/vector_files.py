@@ -13,9 +13,9 @@ from sdml.features.files import existing_file
 from sdml.features.label_files import read_labels
 from sdml.features.labels import normalise
 from sdml.features.readers.source import Source
+from sdml.features.rows import Rows
 from sdml.features.splitting import given_split
-from sdml.features.table import AnyArray, FloatArray, Table
-from sdml.features.validation import as_float32
+from sdml.features.table import AnyArray, Table
 
 EXTENSIONS = (".npz", ".npy", ".mat", ".h5", ".hdf5", ".h5py", ".parquet", ".csv", ".tsv")
 _DEFAULT = KeySettings()
@@ -73,8 +73,8 @@ def read_vector_table(settings: ModalitySettings, *, where: str) -> Table:
     with open_source(Path(settings.source), where=where, text=aside) as source:
         if isinstance(keys.features, dict):
             return _table_by_split(source, settings, keys.features, aside, where)
-        features_ND = _features(source, keys.features, aside)
-        samples = len(features_ND)
+        features = source.rows(keys.features, aside=aside)
+        samples = len(features)
         labels = _labels(source, settings, None, samples, where)
         split_N = None
         if source.has(keys.split):
@@ -83,7 +83,7 @@ def read_vector_table(settings: ModalitySettings, *, where: str) -> Table:
             _check_length(split_N, samples, place)
         elif keys.split != _DEFAULT.split:
             raise source.missing(keys.split)
-    return Table(features_ND=features_ND, labels=labels, split_N=split_N)
+    return Table(features=features, labels=labels, split_N=split_N)
 
 
 def _table_by_split(
@@ -102,37 +102,23 @@ def _table_by_split(
     features, labels, split = [], [], []
     for number, name in enumerate(SPLITS):
         if name in keys:
-            features.append(_features(source, keys[name], aside))
+            features.append(source.rows(keys[name], aside=aside))
             labels.append(_labels(source, settings, name, len(features[-1]), where))
             split.append(np.full(len(features[-1]), number, dtype=np.int8))
-    for what, parts in (("features", features), ("labels", labels)):
-        shapes = {part.shape[1:] for part in parts}
-        if len(shapes) > 1:
-            widths = ", ".join(str(part.shape) for part in parts)
+    for what, shapes in (
+        ("features", [part.shape for part in features]),
+        ("labels", [part.shape for part in labels]),
+    ):
+        if len({shape[1:] for shape in shapes}) > 1:
+            widths = ", ".join(map(str, shapes))
             raise DataError(f"{source.where}: {what} of all splits must agree in width: {widths}")
     if len({part.dtype.kind for part in labels}) > 1:
         raise DataError(f"{source.where}: labels of all splits must be of one type")
     return Table(
-        features_ND=_joined(features),
+        features=Rows.joined(features, where=source.where),
         labels=np.concatenate(labels),
         split_N=np.concatenate(split),
     )
-
-
-def _joined(parts: list[FloatArray]) -> FloatArray:
-    """Concatenate, letting each part go once it is copied."""
-    result = np.empty((sum(map(len, parts)), parts[0].shape[1]), dtype=np.float32)
-    start = len(result)
-    while parts:
-        part = parts.pop()
-        result[start - len(part) : start] = part
-        start -= len(part)
-    return result
-
-
-def _features(source: Source, key: str, aside: Collection[str]) -> FloatArray:
-    place = f"{source.where}: {key}" if source.names() else source.where
-    return as_float32(source.features(key, aside=aside), where=place)
 
 
 def _labels(
