@@ -1,9 +1,10 @@
 """Training on features larger than memory, against the same training with all of them in memory.
 
-Both are processes of their own. One has its file in the page cache, maps it, and no limit. The other
-may take so much memory (RLIMIT_DATA, which mapped and cached files do not count in; its peak of
-resident memory, in which they do, is reported and must stay below the limit too), and its file is
-dropped from the page cache before it starts and ten times a second: every row comes from the disk.
+Both are processes of their own. One has its file in the page cache, maps it, and no limit. The
+other may take so much memory (RLIMIT_DATA, in which mapped and cached files do not count; its peak
+of resident memory, in which mapped files do, is reported and must stay below the limit too), and
+its file is dropped from the page cache before it starts and ten times a second: every row comes
+from the disk.
 """
 
 from __future__ import annotations
@@ -62,6 +63,8 @@ def _compare(path: Path, width: int, size: _Size, threads: int) -> Figure:
     streamed = ways["streamed"]
     if not all(one["streamed"] for one in streamed) or any(o["streamed"] for o in ways["memory"]):
         raise RuntimeError("the choice between memory and streaming was not the one measured here")
+    if max(one["peak"] for one in streamed) > size.limit >> 20:
+        raise RuntimeError("the process that streams had more resident than its limit")
     return paired(
         f"{width}-d, {size.features >> 20} MiB under {size.limit >> 20} MiB",
         peer="in memory",

@@ -109,6 +109,10 @@ class ModalitySettings(Settings):
         own = [name for name in super().keys_allowed() if name != "training"]
         return own + TrainingSettings.keys_allowed()
 
+    def preparation(self) -> dict[str, Any]:
+        """What decides the outcome of a preparation, as plain JSON."""
+        return self.model_dump(mode="json", exclude={"resources", "training"})
+
     @model_validator(mode="before")
     @classmethod
     def _gather_overrides(cls, data: Any) -> Any:

@@ -1,13 +1,12 @@
 """Matrices of float32 that grow on the disk block by block, as .npy files with their checksums.
 
-A thread of its own hashes and writes while the next blocks are made.
+One thread hashes and one writes while the next blocks are made.
 """
 
 from __future__ import annotations
 
 import hashlib
 import io
-import os
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -16,11 +15,12 @@ from types import TracebackType
 from typing import Self
 
 import numpy as np
+import numpy.typing as npt
 
+from sdml.features.rows import block_rows
 from sdml.features.table import FloatArray
 
-_WAITING = 4  # blocks
-_FLUSHED = 1 << 24  # bytes after which the disk is told to begin
+_BUFFERS = 8  # of rows that wait to be hashed and written
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,11 +33,18 @@ class Written:
 
 
 class NpyFiles:
-    """Several .npy files of float32 that are written side by side; a context manager."""
+    """Several .npy files of D columns that are written side by side; a context manager.
 
-    def __init__(self) -> None:
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="sdml-npy")
-        self._waiting: deque[Future[None]] = deque()
+    Rows are gathered in buffers that are used again and again: fresh memory costs as much as
+    copying into it.
+    """
+
+    def __init__(self, width: int) -> None:
+        self._hashing = ThreadPoolExecutor(1, thread_name_prefix="sdml-hash")
+        self._writing = ThreadPoolExecutor(1, thread_name_prefix="sdml-write")
+        self._waiting: deque[tuple[FloatArray, Future[None], Future[None]]] = deque()
+        self._shape = (block_rows(width), width)
+        self._free: list[FloatArray] = []
         self._files: list[_Growing] = []
 
     def __enter__(self) -> Self:
@@ -49,34 +56,51 @@ class NpyFiles:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        for pool in (self._hashing, self._writing):
+            pool.shutdown(wait=True, cancel_futures=True)
         for growing in self._files:
-            growing.close()
+            growing.file.close()
 
-    def open(self, path: Path, shape: tuple[int, int], *, again: bool = False) -> _Growing:
+    def open(self, path: Path, rows: int, *, again: bool = False) -> _Growing:
         """Begin a file.
 
         Args:
             path: of the file.
-            shape: what it will hold in the end.
+            rows: how many it will have in the end.
             again: write over one of the same shape that is there, from its beginning.
 
         Raises:
             OSError: it cannot be written.
         """
-        growing = _Growing(path, shape, again=again)
+        growing = _Growing(path, (rows, self._shape[1]), again=again)
         self._files.append(growing)
         return growing
 
-    def add(self, growing: _Growing, block_BD: FloatArray) -> None:
-        """Append rows, which must not change from now on.
+    def add(
+        self, growing: _Growing, block_BD: FloatArray, chosen: npt.NDArray[np.intp] | None = None
+    ) -> None:
+        """Append rows of a block: those chosen by number, or all of them.
 
         Raises:
             OSError: the file takes no more; perhaps of an earlier call.
         """
-        if len(self._waiting) >= _WAITING:
-            self._waiting.popleft().result()
-        self._waiting.append(self._pool.submit(growing.add, np.ascontiguousarray(block_BD)))
+        count = len(block_BD) if chosen is None else len(chosen)
+        done = 0
+        while done < count:
+            if growing.gathered is None:
+                growing.gathered, growing.filled = self._buffer(), 0
+            start = growing.filled
+            taken = min(count - done, self._shape[0] - start)
+            target_BD = growing.gathered[start : start + taken]
+            if chosen is None:
+                target_BD[:] = block_BD[done : done + taken]
+            else:  # clip: the numbers are right, and numpy then needs no copy of its own
+                part = chosen[done : done + taken]
+                np.take(block_BD, part, axis=0, out=target_BD, mode="clip")
+            growing.filled += taken
+            done += taken
+            if growing.filled == self._shape[0]:
+                self._send(growing)
 
     def finish(self) -> list[Written]:
         """What the files have become, in the order in which they were opened.
@@ -84,43 +108,58 @@ class NpyFiles:
         Raises:
             OSError: a file took no more.
         """
-        while self._waiting:
-            self._waiting.popleft().result()
+        for growing in self._files:
+            self._send(growing)
+        self._wait(0)
         return [growing.finish() for growing in self._files]
+
+    def _send(self, growing: _Growing) -> None:
+        """Have what is gathered hashed and written."""
+        if growing.gathered is None:
+            return
+        data = growing.gathered[: growing.filled].data.cast("B")
+        growing.rows += growing.filled
+        hashed = self._hashing.submit(growing.hash.update, data)
+        written = self._writing.submit(growing.write, data)
+        self._waiting.append((growing.gathered, hashed, written))
+        growing.gathered = None
+
+    def _buffer(self) -> FloatArray:
+        self._wait(_BUFFERS)
+        return self._free.pop() if self._free else np.empty(self._shape, dtype=np.float32)
+
+    def _wait(self, most: int) -> None:
+        """Until at most so many buffers are under way."""
+        while len(self._waiting) > most:
+            buffer, *work = self._waiting.popleft()
+            for part in work:
+                part.result()
+            self._free.append(buffer)
 
 
 class _Growing:
-    """One file."""
+    """One file, and the rows that are gathered for it."""
 
     def __init__(self, path: Path, shape: tuple[int, int], *, again: bool) -> None:
-        self.path, self._shape = path, shape
-        self._file = path.open("r+b" if again else "wb", buffering=0)
-        self._hash, self._size, self._flushed, self._rows = hashlib.sha256(), 0, 0, 0
-        self._write(npy_header(shape))
+        self.path, self._shape, self.rows = path, shape, 0
+        self.file = path.open("r+b" if again else "wb", buffering=0)
+        self.gathered: FloatArray | None = None
+        self.filled = 0
+        self._size = 0
+        header = npy_header(shape)
+        self.hash = hashlib.sha256(header)
+        self.write(header)
 
-    def add(self, block_BD: FloatArray) -> None:
-        self._write(block_BD.data.cast("B"))
-        self._rows += len(block_BD)
-
-    def finish(self) -> Written:
-        assert self._rows == self._shape[0], "as many rows as were promised"
-        self.close()
-        return Written(path=self.path, bytes=self._size, sha256=self._hash.hexdigest())
-
-    def close(self) -> None:
-        self._file.close()
-
-    def _write(self, data: bytes | memoryview) -> None:
-        self._hash.update(data)
+    def write(self, data: bytes | memoryview) -> None:
         rest = memoryview(data)
         while rest:
-            rest = rest[self._file.write(rest) :]
+            rest = rest[self.file.write(rest) :]
         self._size += len(data)
-        if self._size - self._flushed >= _FLUSHED and hasattr(os, "posix_fadvise"):
-            # Dirty pages are not dropped by this, but their way to the disk begins.
-            flushed = self._size - self._flushed
-            os.posix_fadvise(self._file.fileno(), self._flushed, flushed, os.POSIX_FADV_DONTNEED)
-            self._flushed = self._size
+
+    def finish(self) -> Written:
+        assert self.rows == self._shape[0], "as many rows as were promised"
+        self.file.close()
+        return Written(path=self.path, bytes=self._size, sha256=self.hash.hexdigest())
 
 
 def npy_header(shape: tuple[int, int]) -> bytes:

@@ -9,7 +9,7 @@ Letters: N samples of the source, D features, B rows of a block.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -21,7 +21,7 @@ from sdml.experiment import SPLITS, SplitName
 from sdml.experiment.modality import Transform
 from sdml.features.npy_files import NpyFiles, Written, npy_header
 from sdml.features.rows import Rows, block_rows
-from sdml.features.table import FloatArray
+from sdml.features.table import TRAIN, FloatArray
 from sdml.features.transforms import Standardization, TransformState, apply_steps, statistics
 from sdml.features.validation import row_digests
 from sdml.rowfile import RowFile
@@ -64,35 +64,33 @@ def write_splits(
     shapes = {split: (size, rows.shape[1]) for split, size in sizes.items()}
     places = {split: f"{where}: {split}" for split in SPLITS}
     first, *later = _stages(steps)
-    digests: dict[SplitName, list[_Digests]] = {split: [] for split in SPLITS}
-    with NpyFiles() as files:
-        growing = {split: files.open(paths[split], shapes[split]) for split in SPLITS}
+    digests: list[_Digests] = []
+    with NpyFiles(rows.shape[1]) as files:
+        growing = [files.open(paths[split], sizes[split]) for split in SPLITS]
         start = 0
         for block_BD in rows.blocks():
             inside_B = split_N[start : start + len(block_BD)]
             start += len(block_BD)
-            for number, split in enumerate(SPLITS):
-                part_BD = _rows_of(block_BD, inside_B == number)
-                if len(part_BD):
-                    digests[split].append(row_digests(part_BD))
-                    part_BD = apply_steps(part_BD, first, [], where=places[split])
-                    files.add(growing[split], part_BD)
+            digests.append(row_digests(block_BD))
+            made_BD = apply_steps(block_BD, first, [], where=where)
+            for number, target in enumerate(growing):
+                files.add(target, made_BD, np.flatnonzero(inside_B == number))
         written = dict(zip(SPLITS, files.finish(), strict=True))
     fitted: list[Standardization] = []
     for stage in later:
         train = _opened(paths["train"], shapes["train"])
         fitted.append(statistics(shapes["train"], partial(_block, train)))
-        with NpyFiles() as files:
+        with NpyFiles(rows.shape[1]) as files:
             for split in SPLITS:
-                growing_again = files.open(paths[split], shapes[split], again=True)
+                again = files.open(paths[split], sizes[split], again=True)
                 for block_BD in _file_blocks(paths[split], shapes[split]):
                     made_BD = apply_steps(block_BD, stage, fitted[-1:], where=places[split])
-                    files.add(growing_again, made_BD)
+                    files.add(again, made_BD)
             written = dict(zip(SPLITS, files.finish(), strict=True))
     return SplitFiles(
         files=written,
         transform=TransformState(steps=tuple(steps), dimension=rows.shape[1], fitted=tuple(fitted)),
-        duplicates=_duplicates({split: np.concatenate(digests[split]) for split in SPLITS}),
+        duplicates=_duplicates(np.concatenate(digests), split_N),
     )
 
 
@@ -104,10 +102,6 @@ def _stages(steps: Sequence[Transform]) -> list[list[Transform]]:
             stages.append([])
         stages[-1].append(step)
     return stages
-
-
-def _rows_of(block_BD: FloatArray, chosen_B: npt.NDArray[np.bool_]) -> FloatArray:
-    return block_BD if chosen_B.all() else block_BD[chosen_B]
 
 
 def _file_blocks(path: Path, shape: tuple[int, int]) -> Iterator[FloatArray]:
@@ -127,7 +121,12 @@ def _block(file: RowFile, rows: slice) -> FloatArray:
     return block_BD
 
 
-def _duplicates(digests: Mapping[SplitName, _Digests]) -> dict[SplitName, int]:
+def _duplicates(digests_N: _Digests, split_N: npt.NDArray[np.int8]) -> dict[SplitName, int]:
     """Of each other split, how many rows train has as well."""
-    train = np.unique(digests["train"])
-    return {split: int(np.isin(digests[split], train).sum()) for split in SPLITS[1:]}
+    train = np.sort(digests_N[split_N == TRAIN])
+    found = {}
+    for number, split in list(enumerate(SPLITS))[1:]:
+        sought = digests_N[split_N == number]
+        nearest = np.searchsorted(train, sought).clip(max=len(train) - 1)
+        found[split] = int((train[nearest] == sought).sum())
+    return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import cache
 from itertools import chain
 from typing import Any, NoReturn
 
@@ -13,6 +14,7 @@ from sdml.errors import DataError
 from sdml.features.table import AnyArray, FloatArray
 
 _BLOCK_VALUES = 1 << 22
+_DIGESTED_BYTES = 1 << 17  # small enough for the memory allocator to use again at once
 _MIX, _HALF, _SEED = np.uint64(0x9E3779B97F4A7C15), np.uint64(32), 0
 
 
@@ -108,11 +110,26 @@ def row_digests(features_ND: FloatArray) -> npt.NDArray[np.uint64]:
     A sum of the row's words, mixed and weighed at random: two different rows have one digest with a
     probability of about 2**-64. It keeps out no adversary.
     """
-    words_NW = _words(features_ND + np.float32(0)) * _MIX
-    words_NW ^= words_NW >> _HALF
-    weights_W = np.random.default_rng(_SEED).integers(0, 1 << 63, words_NW.shape[1], np.uint64)
-    digests: npt.NDArray[np.uint64] = np.einsum("nw,w->n", words_NW, 2 * weights_W + 1)
-    return digests
+    weights_W = _weights((features_ND.shape[1] + 1) // 2)
+    digests_N = np.empty(len(features_ND), dtype=np.uint64)
+    step = max(1, _DIGESTED_BYTES // (8 * len(weights_W)))
+    mixed = np.empty((min(step, len(features_ND)), len(weights_W)), dtype=np.uint64)
+    high = np.empty_like(mixed)
+    for start in range(0, len(features_ND), step):
+        words_BW = _words(features_ND[start : start + step] + np.float32(0))
+        mixed_BW, high_BW = mixed[: len(words_BW)], high[: len(words_BW)]
+        np.multiply(words_BW, _MIX, out=mixed_BW)
+        np.right_shift(mixed_BW, _HALF, out=high_BW)
+        np.bitwise_xor(mixed_BW, high_BW, out=mixed_BW)
+        np.einsum("bw,w->b", mixed_BW, weights_W, out=digests_N[start : start + step])
+    return digests_N
+
+
+@cache
+def _weights(words: int) -> npt.NDArray[np.uint64]:
+    """Odd numbers, drawn once and for all."""
+    drawn_W = np.random.default_rng(_SEED).integers(0, 1 << 63, words, np.uint64)
+    return 2 * drawn_W + 1
 
 
 def _words(values_ND: FloatArray) -> npt.NDArray[np.uint64]:

@@ -98,7 +98,7 @@ def _inputs(task: Task, modalities: Sequence[str]) -> str:
         "subspace": stored.manifest.id if stored else "",
         "wanted": context.experiment.subspace.model_dump(mode="json"),
         "modalities": {
-            name: [settings[name].model_dump(mode="json"), source_state(context.modality(name))]
+            name: [settings[name].preparation(), source_state(settings[name])]
             for name in (modalities if stored else settings)
         },
     }
