@@ -1,12 +1,14 @@
 """Matrices of float32 that grow on the disk block by block, as .npy files with their checksums.
 
-One thread hashes and one writes while the next blocks are made.
+One thread hashes, one writes and one brings to the disk what is written, while the next blocks are
+made.
 """
 
 from __future__ import annotations
 
 import hashlib
 import io
+import os
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -21,6 +23,7 @@ from sdml.features.rows import block_rows
 from sdml.features.table import FloatArray
 
 _BUFFERS = 8  # of rows that wait to be hashed and written
+_FLUSHED = 1 << 26  # bytes after which the disk has to begin, so that the end is not waited for
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,9 +45,11 @@ class NpyFiles:
     def __init__(self, width: int) -> None:
         self._hashing = ThreadPoolExecutor(1, thread_name_prefix="sdml-hash")
         self._writing = ThreadPoolExecutor(1, thread_name_prefix="sdml-write")
+        self._flushing = ThreadPoolExecutor(1, thread_name_prefix="sdml-flush")
         self._waiting: deque[tuple[FloatArray, Future[None], Future[None]]] = deque()
         self._shape = (block_rows(width), width)
         self._free: list[FloatArray] = []
+        self._flushed: Future[None] | None = None
         self._files: list[_Growing] = []
 
     def __enter__(self) -> Self:
@@ -56,7 +61,7 @@ class NpyFiles:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        for pool in (self._hashing, self._writing):
+        for pool in (self._hashing, self._writing, self._flushing):
             pool.shutdown(wait=True, cancel_futures=True)
         for growing in self._files:
             growing.file.close()
@@ -111,6 +116,8 @@ class NpyFiles:
         for growing in self._files:
             self._send(growing)
         self._wait(0)
+        if self._flushed is not None:
+            self._flushed.result()
         return [growing.finish() for growing in self._files]
 
     def _send(self, growing: _Growing) -> None:
@@ -123,6 +130,12 @@ class NpyFiles:
         written = self._writing.submit(growing.write, data)
         self._waiting.append((growing.gathered, hashed, written))
         growing.gathered = None
+        growing.fresh += len(data)
+        if growing.fresh >= _FLUSHED and (self._flushed is None or self._flushed.done()):
+            if self._flushed is not None:
+                self._flushed.result()
+            growing.fresh = 0
+            self._flushed = self._flushing.submit(os.fsync, growing.file.fileno())
 
     def _buffer(self) -> FloatArray:
         self._wait(_BUFFERS)
@@ -145,7 +158,7 @@ class _Growing:
         self.file = path.open("r+b" if again else "wb", buffering=0)
         self.gathered: FloatArray | None = None
         self.filled = 0
-        self._size = 0
+        self._size = self.fresh = 0
         header = npy_header(shape)
         self.hash = hashlib.sha256(header)
         self.write(header)
