@@ -47,6 +47,7 @@ class Rows:
         self.shape = (shape[0], shape[1])
         self.where = where
         self._read = read
+        self._parts: tuple[Rows, ...] = ()
 
     @classmethod
     def of_array(cls, array: AnyArray, *, where: str) -> Rows:
@@ -75,10 +76,23 @@ class Rows:
                 yield from part.blocks()
 
         total = sum(part.shape[0] for part in parts)
-        return cls((total, parts[0].shape[1]), read, dtype=np.dtype(np.float32), where=where)
+        made = cls((total, parts[0].shape[1]), read, dtype=np.dtype(np.float32), where=where)
+        made._parts = tuple(parts)
+        return made
 
     def part(self, start: int, stop: int) -> Rows:
-        """Those from number ``start`` to before ``stop``; what lies before is read and left out."""
+        """Those from number ``start`` to before ``stop``.
+
+        What lies before in the same file is read and left out.
+        """
+        if self._parts:
+            inside, first = [], 0
+            for part in self._parts:
+                low, high = max(0, start - first), min(len(part), stop - first)
+                if low < high:
+                    inside.append(part.part(low, high))
+                first += len(part)
+            return Rows.joined(inside, where=self.where)
 
         def read() -> Iterator[AnyArray]:
             row = 0

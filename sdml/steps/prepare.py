@@ -13,6 +13,7 @@ from sdml.experiment import ModalitySettings
 from sdml.features import FeatureSet, Table, build_feature_set, other_objects, read_table
 from sdml.steps.context import Context, read_subspace
 from sdml.steps.contract import new_subspace, publish_subspace, require_subspace, stored_subspace
+from sdml.steps.shards import Parts
 from sdml.steps.sources import local_source, scratch_folder
 from sdml.store import Sealed
 from sdml.store.files import mapped_errors
@@ -33,6 +34,7 @@ def prepare(
     *,
     modalities: Sequence[str] | None = None,
     new_modality: bool = False,
+    join: bool = False,
 ) -> Prepared:
     """Prepare modalities of the experiment (all of them by default).
 
@@ -41,10 +43,12 @@ def prepare(
     Args:
         modalities: names in the experiment file.
         new_modality: the collection must already have a subspace; none is made.
+        join: the shards of every modality that has some must be prepared. Without this, a modality
+            that lacks one is prepared from its source.
 
     Raises:
         DataError: a source is not what was promised.
-        NotFoundError: ``new_modality``, and no subspace is stored.
+        NotFoundError: ``new_modality``, and no subspace is stored; or ``join``, and a shard is not.
         SubspaceError: no subspace can be made from the settings.
         StoreFullError: there is no room in the store, or for temporary files.
     """
@@ -52,8 +56,12 @@ def prepare(
     for name in names:
         context.modality(name)
     stored = require_subspace(context) if new_modality else stored_subspace(context)
+    parts = {name: Parts(context, name) for name in names if context.modality(name).shards > 1}
+    if join:
+        for of_modality in parts.values():
+            of_modality.require()
     with scratch_folder(context.scratch) as scratch:
-        tables = {name: _read(context, name, scratch) for name in names}
+        tables = {name: _table(context, name, parts.get(name), scratch) for name in names}
         if stored is not None:
             subspace = read_subspace(context.catalog, stored)
         else:
@@ -90,7 +98,22 @@ def prepare(
                 reuse=True,
             ).uri
             logger.info("prepared %s: %s", name, features[name])
+        for of_modality in parts.values():
+            of_modality.remove()
     return Prepared(subspace=version.uri, features=features)
+
+
+def _table(context: Context, name: str, parts: Parts | None, scratch: Path) -> Table:
+    """From its parts if they are all there, else from the source."""
+    if parts is None or parts.missing:
+        if parts and len(parts.missing) < context.modality(name).shards:
+            logger.warning(
+                "modality %s: shards %s are not there, so all of it is prepared here",
+                name,
+                ", ".join(map(str, parts.missing)),
+            )
+        return _read(context, name, scratch)
+    return parts.table(scratch)
 
 
 def _read(context: Context, name: str, scratch: Path) -> Table:

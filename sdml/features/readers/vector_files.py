@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from sdml.errors import DataError
 from sdml.experiment import SPLITS, KeySettings, ModalitySettings, SplitName
-from sdml.features.files import existing_file
+from sdml.features.files import existing_file, files_of, is_glob
 from sdml.features.label_files import read_labels
 from sdml.features.labels import normalise
 from sdml.features.readers.source import Source
 from sdml.features.rows import Rows
-from sdml.features.splitting import given_split
+from sdml.features.splitting import SplitArray, given_split
 from sdml.features.table import AnyArray, Table
+from sdml.features.table_parts import joined_tables
 
 EXTENSIONS = (".npz", ".npy", ".mat", ".h5", ".hdf5", ".h5py", ".parquet", ".csv", ".tsv")
 _DEFAULT = KeySettings()
@@ -66,7 +67,48 @@ def open_source(path: Path, *, where: str, text: Collection[str] = ()) -> Source
 
 
 def read_vector_table(settings: ModalitySettings, *, where: str) -> Table:
-    """The table in a file of vectors. Raises DataError as :func:`sdml.features.read_table`."""
+    """The table in a file of vectors, or in all files of a glob, one after the other.
+
+    Raises:
+        DataError: as :func:`sdml.features.read_table`.
+    """
+    if not is_glob(settings.source):
+        return _table_of_file(settings, where=where)
+    root, below = files_of(settings.source, where=where)
+    sources = [settings.model_copy(update={"source": str(root / path)}) for path in below]
+    place = f"{where}: {settings.source}"
+    if settings.labels is None:
+        return joined_tables([_table_of_file(one, where=where) for one in sources], where=place)
+    if isinstance(settings.labels, dict) or isinstance(settings.keys.features, dict):
+        raise DataError(
+            f"{place}: labels of several files must be in one file, or in the files themselves, "
+            "and not be given by split: join them"
+        )
+    return _with_labels(sources, settings.labels, where=where, place=place)
+
+
+def _with_labels(
+    sources: Sequence[ModalitySettings], labels: str, *, where: str, place: str
+) -> Table:
+    """The table of several files whose labels all lie in one of their own, in the same order."""
+    path = Path(labels)
+    given = normalise(read_labels(path, where=where), where=f"{where}: {path}")
+    tables: list[Table] = []
+    for one in sources:
+        key, aside = str(one.keys.features), (str(one.keys.labels), one.keys.split)
+        with open_source(Path(one.source), where=where, text=aside) as source:
+            features = source.rows(key, aside=aside)
+            split_N = _split(source, one.keys, len(features))
+        start = sum(map(len, tables))
+        tables.append(
+            Table(features=features, labels=given[start : start + len(features)], split_N=split_N)
+        )
+        _check_length(given[: start + len(features)], start + len(features), f"{where}: {path}")
+    _check_length(given, sum(map(len, tables)), f"{where}: {path}")
+    return joined_tables(tables, where=place)
+
+
+def _table_of_file(settings: ModalitySettings, *, where: str) -> Table:
     keys = settings.keys
     aside = [keys.split]
     aside += keys.labels.values() if isinstance(keys.labels, dict) else [keys.labels]
@@ -76,14 +118,20 @@ def read_vector_table(settings: ModalitySettings, *, where: str) -> Table:
         features = source.rows(keys.features, aside=aside)
         samples = len(features)
         labels = _labels(source, settings, None, samples, where)
-        split_N = None
-        if source.has(keys.split):
-            place = f"{source.where}: {keys.split}"
-            split_N = given_split(source.array(keys.split), where=place)
-            _check_length(split_N, samples, place)
-        elif keys.split != _DEFAULT.split:
-            raise source.missing(keys.split)
+        split_N = _split(source, keys, samples)
     return Table(features=features, labels=labels, split_N=split_N)
+
+
+def _split(source: Source, keys: KeySettings, samples: int) -> SplitArray | None:
+    """The split that the file brings, or None."""
+    if source.has(keys.split):
+        place = f"{source.where}: {keys.split}"
+        split_N = given_split(source.array(keys.split), where=place)
+        _check_length(split_N, samples, place)
+        return split_N
+    if keys.split != _DEFAULT.split:
+        raise source.missing(keys.split)
+    return None
 
 
 def _table_by_split(

@@ -98,7 +98,10 @@ def _inputs(task: Task, modalities: Sequence[str]) -> str:
         "subspace": stored.manifest.id if stored else "",
         "wanted": context.experiment.subspace.model_dump(mode="json"),
         "modalities": {
-            name: [settings[name].preparation(), source_state(settings[name])]
+            name: [
+                settings[name].preparation(),
+                source_state(settings[name], context.catalog.store.uri),
+            ]
             for name in (modalities if stored else settings)
         },
     }
