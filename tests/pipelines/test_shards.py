@@ -30,8 +30,8 @@ def test_compiled(tmp_path: Path) -> None:
     pipeline, platform = yaml.safe_load_all(output.read_text())
     tasks = pipeline["components"]["comp-exit-handler-1"]["dag"]["tasks"]
     assert "prepare" not in tasks
-    assert tasks["for-loop-1"]["taskInfo"]["name"] == "shards"
-    assert set(tasks["join"]["dependentTasks"]) == {"begin", "for-loop-1"}
+    [loop] = [name for name, task in tasks.items() if task["taskInfo"]["name"] == "shards"]
+    assert set(tasks["join"]["dependentTasks"]) == {"begin", loop}
     executors = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
     labels = {
         name: executors[name]["podMetadata"]["labels"]["app.kubernetes.io/component"]
