@@ -15,12 +15,12 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from sdml import __version__
-from sdml.errors import DataError, IntegrityError, NotFoundError, StoreFullError
+from sdml.errors import IntegrityError, NotFoundError, StoreFullError
 from sdml.store import layout
 from sdml.store.base import Store
 from sdml.store.checkpoint import CheckpointSlot
 from sdml.store.clock import StrictClock, utc_now
-from sdml.store.files import blocks_of, digest, mapped_errors, stamp
+from sdml.store.files import blocks_of, digest, mapped_errors
 from sdml.store.layout import MANIFEST, Kind
 from sdml.store.manifest import CREATED, Manifest, ObjectRecord, plain
 from sdml.store.newest import newest_first
@@ -29,13 +29,12 @@ from sdml.store.version import (
     MISSING,
     Sealed,
     Version,
-    bare,
     difference,
     new_id,
     object_record,
     same_content,
 )
-from sdml.store.writing import clear, put_all
+from sdml.store.writing import check_unchanged, clear, put_all, stamps_of
 
 _READERS = 8
 _MADE_BY: dict[Kind, str] = {
@@ -120,7 +119,7 @@ class Catalog:
             *(layout.source_problem(role, path) for role, path in (made_from or {}).items()),
         )
         values = plain(settings or {})
-        stamps = {name: stamp(bare(data)) for name, data in objects.items()}
+        stamps = stamps_of(objects)
         created = self._clock()
         manifest = Manifest(
             kind=kind,
@@ -150,11 +149,7 @@ class Catalog:
             if id is None:  # else another process may be publishing the same
                 clear(self.store, keys)  # trying again must not fill it further
             raise
-        for name, data in objects.items():
-            if stamp(bare(data)) != stamps[name]:
-                raise DataError(
-                    f"{bare(data)!s}: changed while it was being stored as {name}: run again"
-                )
+        check_unchanged(objects, stamps)
         if id is not None:  # another process may have published it meanwhile
             existing = self._existing(manifest)
             if existing is not None:

@@ -7,10 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
-from sdml.errors import StoreError
+from sdml.errors import DataError, StoreError
 from sdml.store.base import Store
-from sdml.store.version import Sealed
+from sdml.store.files import stamp
+from sdml.store.version import Sealed, bare
 
+Stamps = dict[str, tuple[int, int, int] | None]
 _UPLOADS = 4
 
 
@@ -34,6 +36,27 @@ def put_all(store: Store, objects: Mapping[str, bytes | Path | Sealed]) -> None:
         finally:
             for future in futures:
                 future.cancel()
+
+
+def stamps_of(objects: Mapping[str, bytes | Path | Sealed]) -> Stamps:
+    """What changes when one of the files is written to, by name.
+
+    Raises:
+        DataError: a file cannot be read.
+    """
+    return {name: stamp(bare(data)) for name, data in objects.items()}
+
+
+def check_unchanged(objects: Mapping[str, bytes | Path | Sealed], stamps: Stamps) -> None:
+    """Refuse files that were written to since :func:`stamps_of`.
+
+    Raises:
+        DataError: one was, or it cannot be read.
+    """
+    for name, found in stamps_of(objects).items():
+        if found != stamps[name]:
+            file = bare(objects[name])
+            raise DataError(f"{file!s}: changed while it was being stored as {name}: run again")
 
 
 def clear(store: Store, keys: Iterable[str]) -> None:
