@@ -98,7 +98,8 @@ def _first_step(options: Options) -> Figure:
         source, file = Path(folder, "image.npz"), Path(folder, "experiment.yaml")
         np.savez(source, X=features[:3000], y=labels[:3000])
         file.write_text(
-            f"collection: speed\nstore: {folder}/store\ntracking: null\nsubspace: {{dimension: 512}}\n"
+            f"collection: speed\nstore: {folder}/store\ntracking: null\n"
+            "subspace: {dimension: 512}\n"
             "modalities:\n  image: {source: image.npz, keys: {features: X, labels: y}}\n",
             encoding="utf-8",
         )
