@@ -156,6 +156,18 @@ def test_another_lambda_makes_another_encoder(make: MakeContext) -> None:
     assert weights(written, train(written, "image")) == weights(context, other)
 
 
+@pytest.mark.parametrize("precision", ["fp32", "bf16", "auto"])
+def test_the_precision_is_tracked_and_an_automatic_one_decided(
+    make: MakeContext, precision: str
+) -> None:
+    context = make("image", modalities={"image": {"precision": precision}})
+    prepare(context)
+    settings = context.catalog.get(train(context, "image").encoder).manifest.settings
+    tracked = runs(context)[0].logged_params["precision"]
+    assert tracked == settings.get("precision", "fp32")
+    assert tracked in (("fp32", "bf16") if precision == "auto" else (precision,))
+
+
 @pytest.mark.parametrize("lambda_", [-0.1, 1.1, float("nan")])
 def test_a_lambda_that_is_none_is_refused(
     make: MakeContext, tmp_path: Path, lambda_: float
