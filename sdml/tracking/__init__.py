@@ -13,6 +13,7 @@ from sdml.tracking.base import FoundRun, Run, Tracker, Unsent
 from sdml.tracking.events import RunStatus
 from sdml.tracking.memory import MemoryRun, MemoryTracker
 from sdml.tracking.null import NullRun, NullTracker
+from sdml.tracking.registry import Promotion, Registry, model_name, open_registry
 from sdml.tracking.resend import resend
 
 __all__ = [
@@ -21,10 +22,14 @@ __all__ = [
     "MemoryTracker",
     "NullRun",
     "NullTracker",
+    "Promotion",
+    "Registry",
     "Run",
     "RunStatus",
     "Tracker",
     "Unsent",
+    "model_name",
+    "open_registry",
     "open_tracker",
     "resend",
 ]

@@ -1,0 +1,123 @@
+"""Encoders in MLflow's model registry: one model for each modality, one version for each encoder.
+
+A version is *models from code*: a script (``mlflow_encoder.py``), the weights as safetensors, and
+an ``MLmodel`` file that says so. Nothing is pickled. The folder lies among the artifacts of the run
+that trained the encoder; the version points there.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import tempfile
+import zipfile
+from importlib.metadata import version as installed
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sdml.tracking.events import Model
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities.model_registry import ModelVersion
+
+logger = logging.getLogger(__name__)
+
+_SCRIPT = "mlflow_encoder.py"
+_PACKAGES = ("mlflow", "numpy", "safetensors")
+# A server without a registry, or of a time before there was one.
+NO_REGISTRY = {"FEATURE_DISABLED", "ENDPOINT_NOT_FOUND", "NOT_IMPLEMENTED"}
+
+
+def register(client: MlflowClient, run_id: str, event: Model) -> None:
+    """Make the model version of an encoder, unless there is one. Raises what MLflow raises.
+
+    A server that has no registry cannot be sent it later either: that is said, and no error.
+    """
+    from mlflow.exceptions import MlflowException
+
+    try:
+        if version_of(client, event.registered, event.tags["encoder"]) is None:
+            _register(client, run_id, event)
+    except MlflowException as error:
+        if error.error_code not in NO_REGISTRY:
+            raise
+        logger.warning(
+            "the tracking server keeps no registry of models: the encoder %s is not registered, "
+            "and stays in the store",
+            event.tags["encoder"],
+        )
+
+
+def version_of(client: MlflowClient, name: str, encoder: str) -> ModelVersion | None:
+    """The version that was made of the encoder with this URI."""
+    for found in versions(client, name):
+        if found.tags.get("encoder") == encoder:
+            return found
+    return None
+
+
+def versions(client: MlflowClient, name: str) -> list[ModelVersion]:
+    """All versions of a model, newest first; none if there is no such model."""
+    found: list[ModelVersion] = []
+    token = None
+    while True:
+        page = client.search_model_versions(f"name = '{name}'", page_token=token)
+        found += page
+        token = page.token
+        if not token:
+            return sorted(found, key=lambda version: -int(version.version))
+
+
+def _register(client: MlflowClient, run_id: str, event: Model) -> None:
+    from mlflow.exceptions import MlflowException
+
+    with tempfile.TemporaryDirectory() as scratch:
+        _write_folder(Path(scratch), event)
+        client.log_artifacts(run_id, scratch, event.name)
+    try:
+        client.create_registered_model(event.registered)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+    client.create_model_version(
+        event.registered,
+        f"{client.get_run(run_id).info.artifact_uri}/{event.name}",
+        run_id,
+        tags=event.tags,
+        description=event.description,
+        await_creation_for=0,
+    )
+
+
+def _write_folder(folder: Path, event: Model) -> None:
+    """The folder that ``mlflow.pyfunc.load_model`` reads."""
+    from mlflow import pyfunc
+    from mlflow.models import Model as Description
+
+    artifacts = folder / "artifacts"
+    artifacts.mkdir()
+    with zipfile.ZipFile(io.BytesIO(event.data)) as archive:
+        names = archive.namelist()
+        for name in names:
+            (artifacts / name).write_bytes(archive.read(name))
+    script = files("sdml.tracking").joinpath(_SCRIPT).read_bytes()
+    (folder / _SCRIPT).write_bytes(script)
+    needed = "".join(f"{package}=={installed(package)}\n" for package in _PACKAGES)
+    (folder / "requirements.txt").write_text(needed)
+    (folder / "python_env.yaml").write_text(
+        f'python: "{pyfunc.PYTHON_VERSION}"\n'
+        "build_dependencies:\n- pip\ndependencies:\n- -r requirements.txt\n"
+    )
+    description = Description(artifact_path=event.name)
+    pyfunc.add_to_model(
+        description,
+        loader_module="mlflow.pyfunc.model",
+        model_code_path=_SCRIPT,
+        python_env="python_env.yaml",
+        artifacts={
+            name: {"path": f"artifacts/{name}", "uri": f"artifacts/{name}"} for name in names
+        },
+    )
+    description.save(str(folder / "MLmodel"))
