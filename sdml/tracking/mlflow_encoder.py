@@ -72,14 +72,14 @@ with warnings.catch_warnings():
             """In float64, rounded after each step, as for training."""
             fitted = 0
             for step in self._steps:
-                wide_BD: npt.NDArray[np.float64] = rows_BD.astype(np.float64)
+                wide_BD = rows_BD.astype(np.float64)
                 if step == "standardize":
                     wide_BD -= self._state[f"{fitted}.mean"]
                     wide_BD /= self._state[f"{fitted}.scale"]
                     fitted += 1
                 elif step == "l2":
                     norms_B1 = np.linalg.norm(wide_BD, axis=1, keepdims=True)
-                    wide_BD = wide_BD / np.where(norms_B1 > 0, norms_B1, 1.0)
+                    wide_BD /= np.where(norms_B1 > 0, norms_B1, 1.0)
                 else:
                     raise ValueError(f"this model version knows no transform {step!r}")
                 rows_BD = wide_BD.astype(np.float32)
@@ -93,10 +93,8 @@ with warnings.catch_warnings():
             if not self._note["normalize_code"]:
                 return codes_BK
             norms_B1 = np.linalg.norm(codes_BK, axis=1, keepdims=True)
-            result: npt.NDArray[np.float32] = codes_BK / np.where(
-                norms_B1 <= _SHORTEST, np.float32(np.inf), norms_B1
-            )
-            return result
+            codes_BK /= np.where(norms_B1 <= _SHORTEST, np.inf, norms_B1).astype(np.float32)
+            return codes_BK
 
         def _linear(self, rows_BD: npt.NDArray[np.float32], name: str) -> npt.NDArray[np.float32]:
             rows_BO: npt.NDArray[np.float32] = rows_BD @ self._weights[f"{name}.weight"].T
