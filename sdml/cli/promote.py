@@ -46,7 +46,7 @@ def _run(arguments: argparse.Namespace, console: Console) -> None:
             "uri": promoted.uri,
             "version": now.number,
             "encoder": now.encoder,
-            "replaced": before and {"version": before.number, "encoder": before.encoder},
+            "replaced": replaced and {"version": replaced.number, "encoder": replaced.encoder},
         },
         [
             f"champion  {promoted.uri}: version {now.number}, {now.encoder}",

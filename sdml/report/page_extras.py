@@ -90,7 +90,7 @@ def _card(example: Example) -> str:
         f"{''.join(_hit(hit) for hit in hits)}</ol></div>"
         for gallery, hits in example.hits.items()
     )
-    return f'<div class="ask"><div class="item">{_item(example.query)}</div>{rows}</div>'
+    return f'<div class="ask"><div class="item">{_item(example.query)}</div><div>{rows}</div></div>'
 
 
 def _hit(hit: Hit) -> str:
@@ -109,7 +109,7 @@ def _item(item: Item) -> str:
             shown = f'<img src="{source}" alt="{text}" title="{text}">'
         else:
             shown = (
-                f'<audio controls preload="none" src="{source}" title="{text}" '
+                f'<audio controls preload="metadata" src="{source}" title="{text}" '
                 f'aria-label="{text}"></audio>'
             )
     return f"{shown}<b>{classes}</b>"

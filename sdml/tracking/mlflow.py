@@ -50,6 +50,8 @@ _ENVIRONMENT = {
     # Nothing but the tracking server may be called.
     "MLFLOW_DISABLE_TELEMETRY": "true",
 }
+# Else MLflow's pages show the tools for language models.
+_KIND = {"mlflow.experimentKind": "custom_model_development"}
 _NOISY = ("mlflow.store.db.utils", "alembic.runtime.migration", "alembic.runtime.plugins")
 
 
@@ -208,7 +210,9 @@ class MlflowBackend:
         if experiment is None:
             place = self._database and (self._database.parent / "mlartifacts").as_uri()
             try:
-                return str(client.create_experiment(name, artifact_location=place or None))
+                return str(
+                    client.create_experiment(name, artifact_location=place or None, tags=_KIND)
+                )
             except self._mlflow_error as error:
                 if getattr(error, "error_code", None) != "RESOURCE_ALREADY_EXISTS":
                     raise

@@ -46,11 +46,16 @@ class MlflowRegistry(Registry):
         ]
         if not chosen:
             wanted = f"of the encoder {encoder}" if number is None else f"{number}"
+            advice = (
+                "name one of these"
+                if there and number is not None
+                else "train with tracking, with 'sdml train --reuse' if it was trained without, or "
+                "send what waits with 'sdml resend'"
+            )
             listed = ", ".join(f"{v.version} ({v.tags.get('encoder')})" for v in there[:_SHOWN])
             raise NotFoundError(
                 f"{self._backend.address}: the model {model} has no version {wanted} (newest: "
-                f"{listed or 'none at all'}): train with tracking, with 'sdml train --reuse' if it "
-                "was trained without, or send what waits with 'sdml resend'"
+                f"{listed or 'none at all'}): {advice}"
             )
         before = self._champion(model)
         if before is None or before.version != chosen[0].version:
