@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import logging
 
+from sdml.errors import SDMLError
 from sdml.steps.context import Context, origin
 from sdml.store import ObjectRecord, Version
 from sdml.tracking import Run, model_name
+
+logger = logging.getLogger(__name__)
 
 COPIED_BYTES = 64 * 2**20
 """Weights up to this size are copied into the registry; of larger ones it holds the address."""
@@ -15,7 +19,14 @@ _WEIGHTS = "encoder.safetensors"
 
 
 def register(run: Run, context: Context, version: Version) -> None:
-    """Register an encoder, as made or used by this tracking run."""
+    """Register an encoder, as made or used by this run. A failure is said, and is no error."""
+    try:
+        _register(run, context, version)
+    except SDMLError as error:
+        logger.warning("the encoder %s is not registered: %s", version.uri, error)
+
+
+def _register(run: Run, context: Context, version: Version) -> None:
     manifest = version.manifest
     assert manifest.modality is not None
     weights = next(record for record in manifest.objects if record.name == _WEIGHTS)
