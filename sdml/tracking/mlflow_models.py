@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import io
 import logging
+import platform
 import tempfile
+import warnings
 import zipfile
 from importlib.metadata import version as installed
 from importlib.resources import files
@@ -52,10 +54,11 @@ def register(client: MlflowClient, run_id: str, event: Model) -> None:
 
 def version_of(client: MlflowClient, name: str, encoder: str) -> ModelVersion | None:
     """The version that was made of the encoder with this URI."""
-    for found in versions(client, name):
-        if found.tags.get("encoder") == encoder:
-            return found
-    return None
+    return next((found for found in versions(client, name) if _is_of(found, encoder)), None)
+
+
+def _is_of(version: ModelVersion, encoder: str) -> bool:
+    return bool(version.tags.get("encoder") == encoder)
 
 
 def versions(client: MlflowClient, name: str) -> list[ModelVersion]:
@@ -81,7 +84,7 @@ def _register(client: MlflowClient, run_id: str, event: Model) -> None:
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
-    client.create_model_version(
+    made = client.create_model_version(
         event.registered,
         f"{client.get_run(run_id).info.artifact_uri}/{event.name}",
         run_id,
@@ -89,12 +92,18 @@ def _register(client: MlflowClient, run_id: str, event: Model) -> None:
         description=event.description,
         await_creation_for=0,
     )
+    # Another process may have been at it: both make theirs first and look second, and one stays.
+    twins = [v for v in versions(client, event.registered) if _is_of(v, event.tags["encoder"])]
+    if made.version != twins[-1].version:
+        client.delete_model_version(event.registered, made.version)
 
 
 def _write_folder(folder: Path, event: Model) -> None:
     """The folder that ``mlflow.pyfunc.load_model`` reads."""
-    from mlflow import pyfunc
-    from mlflow.models import Model as Description
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of MLflow's own type hints
+        from mlflow.models import Model as Description
+        from mlflow.pyfunc import add_to_model
 
     artifacts = folder / "artifacts"
     artifacts.mkdir()
@@ -107,11 +116,11 @@ def _write_folder(folder: Path, event: Model) -> None:
     needed = "".join(f"{package}=={installed(package)}\n" for package in _PACKAGES)
     (folder / "requirements.txt").write_text(needed)
     (folder / "python_env.yaml").write_text(
-        f'python: "{pyfunc.PYTHON_VERSION}"\n'
+        f'python: "{platform.python_version()}"\n'
         "build_dependencies:\n- pip\ndependencies:\n- -r requirements.txt\n"
     )
     description = Description(artifact_path=event.name)
-    pyfunc.add_to_model(
+    add_to_model(  # type: ignore[no-untyped-call]
         description,
         loader_module="mlflow.pyfunc.model",
         model_code_path=_SCRIPT,
