@@ -28,8 +28,8 @@ logger = logging.getLogger(__name__)
 
 _SCRIPT = "mlflow_encoder.py"
 _PACKAGES = ("mlflow", "numpy", "safetensors")
-# A server without a registry, or of a time before there was one.
-NO_REGISTRY = {"FEATURE_DISABLED", "ENDPOINT_NOT_FOUND", "NOT_IMPLEMENTED"}
+_NO_REGISTRY_CODES = {"FEATURE_DISABLED", "ENDPOINT_NOT_FOUND", "NOT_IMPLEMENTED"}
+_NO_REGISTRY_TEXT = "Model registry functionality is unavailable"
 
 
 def register(client: MlflowClient, run_id: str, event: Model) -> None:
@@ -43,13 +43,20 @@ def register(client: MlflowClient, run_id: str, event: Model) -> None:
         if version_of(client, event.registered, event.tags["encoder"]) is None:
             _register(client, run_id, event)
     except MlflowException as error:
-        if error.error_code not in NO_REGISTRY:
+        if not lacks_registry(error):
             raise
         logger.warning(
             "the tracking server keeps no registry of models: the encoder %s is not registered, "
             "and stays in the store",
             event.tags["encoder"],
         )
+
+
+def lacks_registry(error: BaseException | None) -> bool:
+    """Whether a server has said that it keeps none, or is of a time before there was one."""
+    return getattr(error, "error_code", None) in _NO_REGISTRY_CODES or _NO_REGISTRY_TEXT in str(
+        error
+    )
 
 
 def version_of(client: MlflowClient, name: str, encoder: str) -> ModelVersion | None:

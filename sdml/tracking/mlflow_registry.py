@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from sdml.errors import NotFoundError, TrackingError
 from sdml.tracking.mlflow import MlflowBackend, child_runs
-from sdml.tracking.mlflow_models import NO_REGISTRY, versions
+from sdml.tracking.mlflow_models import lacks_registry, versions
 from sdml.tracking.names import mask
 from sdml.tracking.registry import CHAMPION, Promotion, RegisteredVersion, Registry
 
@@ -112,11 +112,10 @@ class MlflowRegistry(Registry):
         if missing:
             raise missing[0]
         if failure is not None:
-            code = getattr(failure.cause, "error_code", None)
-            reason = "it keeps no registry of models" if code in NO_REGISTRY else failure.reason
+            lacking = lacks_registry(failure.cause)
+            reason = "it keeps no registry of models" if lacking else mask(failure.reason)
             raise TrackingError(
-                f"the tracking server {self._backend.address} must answer, it does not: "
-                f"{mask(reason)}"
+                f"the tracking server {self._backend.address} must answer, it does not: {reason}"
             ) from failure.cause
         return result[0]
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -59,7 +60,7 @@ class Browser:
     def open(self, address: str) -> None:
         """Load a page anew; what the console said of the last one is forgotten."""
         self.driver.get("about:blank")
-        self.driver.get_log("browser")
+        self.complaints()
         self.driver.get(address)
 
     def run(self, script: str, *arguments: object) -> Any:
@@ -70,9 +71,36 @@ class Browser:
         """What a person can read on the page."""
         return str(self.run("return document.body.innerText"))
 
+    def wait(self, condition: Callable[[], bool], what: str, seconds: float = 60) -> None:
+        """Until the page is so; pages of scripts take their time."""
+        end = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < end, f"not within {seconds} s: {what}\n{self.text()[:3000]}"
+            time.sleep(0.2)
+
+    def press(self, label: str) -> None:
+        """Press the button or tab with this text, as soon as there is one."""
+        find = (
+            "return [...document.querySelectorAll('button, [role=tab], [role=option]')]"
+            ".filter(e => e.innerText.trim() === arguments[0])[0]"
+        )
+        self.wait(lambda: self.run(find, label) is not None, f"a button {label!r}")
+        self.run(find, label).click()
+
+    def choose(self, selector: str, option: str) -> None:
+        """Choose from the list that the button with this id opens."""
+        self.run("return document.getElementById(arguments[0])", selector).click()
+        find = (
+            "return [...document.querySelectorAll('[role=option]')]"
+            ".filter(e => e.innerText.trim() === arguments[0])"
+        )
+        self.wait(lambda: bool(self.run(find, option)), f"an option {option!r}")
+        self.run(find, option)[-1].click()
+
     def complaints(self) -> list[str]:
         """Errors and warnings on the console since the last call."""
-        return [str(entry["message"]) for entry in self.driver.get_log("browser")]
+        entries = self.driver.get_log("browser")  # type: ignore[no-untyped-call]
+        return [str(entry["message"]) for entry in entries]
 
     def screenshot(self, path: Path) -> None:
         """What is in view, as PNG with few colours, which keeps it small."""
