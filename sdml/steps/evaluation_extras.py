@@ -43,7 +43,7 @@ def extras_of(
         protocol=result.protocol,
         similarities=result.similarities,
         projection_KC=subspace.projection_KC,
-        sample=asked and QuerySample(queries=asked.queries, seed=asked.seed),
+        sample=QuerySample(queries=asked.queries, seed=asked.seed) if asked else None,
         block_bytes=settings.block_mebibytes * 2**20,
     )
     shown: tuple[Example, ...] = ()

@@ -11,6 +11,7 @@ from scipy.stats import rankdata
 from sdml.retrieval.protocol import EmptyQuery, Protocol
 from sdml.retrieval.recall import DEPTHS, first_ranks, recall_between
 from sdml.retrieval.rows import Rows
+from sdml.retrieval.sampled import QuerySample
 
 
 def expected_ranks(
@@ -116,3 +117,22 @@ def test_no_query_at_all_counts() -> None:
         similarities=["cosine"],
     )
     assert (result.recall, result.median_rank) == ((0.0, 0.0, 0.0), 0.0)
+
+
+def test_of_a_sample_the_galleries_stay_whole() -> None:
+    rng = np.random.default_rng(5)
+    data = {name: (codes(i, 60), rng.integers(0, 20, 60)) for i, name in enumerate("ab")}
+    sample = QuerySample(queries=15, seed=2)
+    found = recall_between(data, protocol=Protocol(), similarities=["cosine"], sample=sample)
+    for result in found:
+        (query_QK, query_y), (gallery_GK, gallery_y) = data[result.query], data[result.gallery]
+        places = sample.places(result.query, 60)
+        ranks = first_ranks(
+            Rows(query_QK[places]), Rows(unit(gallery_GK)), query_y[places], gallery_y, Protocol()
+        )
+        assert result.recall == tuple(float(np.mean(ranks <= k)) for k in DEPTHS)
+
+
+def unit(rows: np.ndarray) -> np.ndarray:
+    made: np.ndarray = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    return made
