@@ -122,7 +122,7 @@ def test_no_query_at_all_counts() -> None:
 def test_of_a_sample_the_galleries_stay_whole() -> None:
     rng = np.random.default_rng(5)
     data = {name: (codes(i, 60), rng.integers(0, 20, 60)) for i, name in enumerate("ab")}
-    sample = QuerySample(queries=15, seed=2)
+    sample = QuerySample(queries=30, seed=2)
     found = recall_between(data, protocol=Protocol(), similarities=["cosine"], sample=sample)
     for result in found:
         (query_QK, query_y), (gallery_GK, gallery_y) = data[result.query], data[result.gallery]

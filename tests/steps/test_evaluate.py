@@ -254,7 +254,7 @@ def test_a_sample_of_the_queries_gives_intervals_everywhere(
     for pair in evaluated.pairs:
         assert pair["low"] < pair["map"] < pair["high"]
     metrics = {metric.name: metric.value for metric in runs(context)[-1].logged_metrics}
-    assert metrics == evaluated.metrics()
+    assert evaluated.metrics().items() <= metrics.items()
     assert metrics["map_low/mean"] == low
     assert metrics["map_high/image_to_text"] == evaluated.pairs[0]["high"]
     report = context.catalog.latest("report")
