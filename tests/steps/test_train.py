@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -121,16 +122,30 @@ def test_what_is_tracked_has_the_documented_names(make: MakeContext) -> None:
 
     assert run.logged_tags == {
         "collection": "tiny",
+        "level": "modality",
+        "method": "sdml",
         "modality": "image",
         "subspace": trained.subspace,
         "features": prepared.features["image"],
         "encoder": trained.encoder,
         "pipeline_run": "p1",
     }
-    (data,) = run.datasets
+    data, held_out = run.datasets
     assert (data.name, data.context) == ("tiny/image", "training")
-    assert data.source == prepared.features["image"]
-    assert data.digest == prepared.features["image"].rpartition("/")[2]
+    assert (held_out.name, held_out.context) == ("tiny/image", "validation")
+    assert data.source == prepared.features["image"] + "/train.features.npy"
+    assert held_out.digest != data.digest
+    (model,) = run.models
+    assert (model.registered, model.name) == ("tiny.image", "model")
+    weights = Path(trained.encoder, "encoder.safetensors").read_bytes()
+    assert model.tags == {
+        "encoder": trained.encoder,
+        "subspace": trained.subspace,
+        "sha256": hashlib.sha256(weights).hexdigest(),
+        "lambda": "0.25",
+        "method": "sdml",
+        "seed": "0",
+    }
 
 
 def test_without_a_pipeline_there_is_no_such_tag(make: MakeContext) -> None:
