@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from sdml.errors import DataError
+from sdml.training.scaling import Scaling
 
 _BLOCK = 1024  # rows of a split that are not trained on, at a time
 
@@ -51,6 +52,7 @@ class Samples:
         classes: int,
         device: torch.device,
         name: str,
+        scaling: Scaling | None = None,
     ) -> None:
         """Check one split.
 
@@ -60,6 +62,7 @@ class Samples:
             classes: C.
             device: where the samples go.
             name: of the split, for errors.
+            scaling: of what :meth:`batches` and :meth:`blocks` return; None leaves it as it is.
 
         Raises:
             DataError: shapes do not fit together, or a label is outside the classes.
@@ -78,6 +81,7 @@ class Samples:
         self.labelled = int(targets_NC.any(axis=1).sum())
         self._features_ND = _tensor(np.ascontiguousarray(features_ND, dtype=np.float32), device)
         self._targets_NC = _tensor(targets_NC, device)
+        self._scaling = None if scaling is None else scaling.tensors(device)
 
     def __len__(self) -> int:
         return len(self._features_ND)
@@ -103,13 +107,34 @@ class Samples:
             chosen_B = order_N[start : start + size]
             features_BD = rows_BD[: len(chosen_B)]
             torch.index_select(self._features_ND, 0, chosen_B, out=features_BD)
+            if self._scaling is not None:
+                mean_D, factor = self._scaling
+                features_BD.sub_(mean_D).mul_(factor)
             yield features_BD, self._targets_NC[chosen_B].float()
+
+    def some(
+        self, most: int, *, seed: int
+    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        """Features and targets of up to ``most`` labelled samples, on the CPU."""
+        rows_N = np.flatnonzero(self._targets_NC.cpu().numpy().any(axis=1))
+        if len(rows_N) > most:
+            rows_N = np.sort(np.random.default_rng(seed).permutation(rows_N)[:most])
+        chosen_N = torch.from_numpy(rows_N).to(self._features_ND.device)
+        features_BD = self._features_ND[chosen_N]
+        if self._scaling is not None:
+            mean_D, factor = self._scaling
+            features_BD.sub_(mean_D).mul_(factor)
+        return features_BD.cpu().numpy(), self._targets_NC[chosen_N].float().cpu().numpy()
 
     def blocks(self) -> Iterator[tuple[Tensor, Tensor]]:
         """All samples in order, in blocks: (features_BD, targets_BC)."""
         for start in range(0, len(self), _BLOCK):
             block = slice(start, start + _BLOCK)
-            yield self._features_ND[block], self._targets_NC[block].float()
+            features_BD = self._features_ND[block]
+            if self._scaling is not None:
+                mean_D, factor = self._scaling
+                features_BD = (features_BD - mean_D) * factor
+            yield features_BD, self._targets_NC[block].float()
 
 
 def _multi_hot(labels: npt.NDArray[Any], classes: int, name: str) -> npt.NDArray[np.uint8]:

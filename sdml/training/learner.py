@@ -8,6 +8,7 @@ Letters: N samples, D features, K code size, C classes, B samples in a batch.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable
 
 import numpy as np
@@ -26,7 +27,11 @@ from sdml.objectives import (
 )
 from sdml.retrieval.similarity import projection_temperature
 from sdml.subspace import orthonormal_columns
-from sdml.training.optimised import Arrays, Optimised, copied
+from sdml.tensorfile import pack, unpack
+from sdml.training.data import Samples
+from sdml.training.dropout import Dropout
+from sdml.training.optimised import Arrays, First, Optimised, copied
+from sdml.training.start import MOST_SAMPLES, start_from_ridge
 
 
 class Learner(Optimised):
@@ -76,6 +81,10 @@ class Learner(Optimised):
             else self._projection_KC.T @ self._projection_KC
         )
         self._temperature = projection_temperature(projection_KC)
+        self._cross_entropy = (
+            settings.method == "classifier" or settings.supervised == "cross_entropy"
+        )
+        self._dropout = Dropout(settings)
         # without weight on the reconstruction the decoder is not trained, only measured
         self._decoding = settings.lambda_ > 0
         trained = dict(self.encoder.named_parameters(prefix="encoder"))
@@ -83,10 +92,29 @@ class Learner(Optimised):
             trained.update(self.decoder.named_parameters(prefix="decoder"))
         self._optimise(trained, settings)
 
+    def begin(self, training: Samples, first: First) -> None:
+        """See :meth:`Optimised.begin`."""
+        if self._settings.start == "drawn":
+            return
+
+        def made() -> bytes:
+            encoder = copy.deepcopy(self.encoder).cpu()
+            start_from_ridge(
+                encoder,
+                *training.some(MOST_SAMPLES, seed=self._settings.seed),
+                self._projection_KC.cpu().numpy(),
+                temperature=self._temperature,
+                seed=self._settings.seed,
+            )
+            return pack(copied(encoder), {})
+
+        arrays, _ = unpack(first(made) or b"", "the start of a training")
+        self.encoder.load_state_dict({name: torch.from_numpy(a) for name, a in arrays.items()})
+
     def step(self, features_BD: Tensor, targets_BC: Tensor) -> Tensor:
         """See :meth:`Optimised.step`."""
         losses = self._forward(features_BD, targets_BC)
-        self._advance(losses.total)
+        self._advance(losses.total * 0 if self._at_start else losses.total)
         return torch.stack(losses).detach()
 
     @torch.no_grad()
@@ -105,13 +133,20 @@ class Learner(Optimised):
         reconstruction = (torch.stack(reconstructions) * shares).sum()
         return torch.stack(weighted(reconstruction, supervised, self._settings.lambda_))
 
+    @property
+    def _at_start(self) -> bool:
+        """The first epoch changes nothing, so that a start in closed form can be selected."""
+        return self.epoch == 1 and self._settings.start != "drawn"
+
     def encoder_state(self) -> Arrays:
         """A copy of the encoder's parameters."""
         return copied(self.encoder)
 
-    def _forward(self, features_BD: Tensor, targets_BC: Tensor) -> Losses:
-        """The losses of a batch, ready to be differentiated."""
-        codes_BK = self.encoder(features_BD)
+    def _forward(self, features_BD: Tensor, targets_BC: Tensor, own: slice = slice(None)) -> Losses:
+        """The losses of a batch, or of its ``own`` rows, ready to be differentiated."""
+        seen_BD, masks = self._dropout(features_BD, epoch=self.epoch, batch=self.batch, own=own)
+        features_BD, targets_BC = features_BD[own], targets_BC[own]
+        codes_BK = self.encoder(seen_BD, masks)
         with torch.set_grad_enabled(self._decoding):
             reconstruction_BD = self.decoder(codes_BK)
         return self._losses(codes_BK, reconstruction_BD, features_BD, targets_BC)
@@ -130,7 +165,7 @@ class Learner(Optimised):
 
     def _supervised(self, codes_BK: Tensor, targets_BC: Tensor) -> Tensor:
         """The part that knows the labels: what the methods differ in."""
-        if self._settings.method == "classifier":
+        if self._cross_entropy:
             return classifier_loss(
                 codes_BK, self._projection_KC, targets_BC, temperature=self._temperature
             )

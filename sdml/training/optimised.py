@@ -9,7 +9,7 @@ Letters: D features, C classes, B samples in a batch.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy.typing as npt
@@ -17,8 +17,10 @@ import torch
 from torch import Tensor, nn
 
 from sdml.experiment import TrainingSettings
+from sdml.training.data import Samples
 
 Arrays = dict[str, npt.NDArray[Any]]
+First = Callable[[Callable[[], bytes]], bytes | None]
 
 _MOMENTS = ("exp_avg", "exp_avg_sq")
 
@@ -46,6 +48,14 @@ class Optimised(ABC):
             weight_decay=settings.weight_decay,
             fused=True,
         )
+
+    def begin(self, training: Samples, first: First) -> None:  # noqa: B027 - few have to
+        """Before the first step of a training that is not resumed.
+
+        Args:
+            training: the split.
+            first: hands everybody what a function returns on the first of several processes.
+        """
 
     @abstractmethod
     def step(self, features_BD: Tensor, targets_BC: Tensor) -> Tensor:

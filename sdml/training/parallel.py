@@ -274,14 +274,15 @@ class _ParallelLearner(Learner):
         own = self._group.own(len(features_BD))
         self._sums.zero_()
         if own.start < own.stop:
-            losses = self._forward(features_BD[own], targets_BC[own])
+            losses = self._forward(features_BD, targets_BC, own)
             labelled_B = targets_BC.any(1).float()
             rows = (own.stop - own.start) / len(features_BD)
             labelled = labelled_B[own].sum() / labelled_B.sum().clamp(min=1)
             reconstruction = losses.reconstruction * rows
             supervised = losses.supervised * labelled
             parts = weighted(reconstruction, supervised, self._settings.lambda_)
-            parts.total.backward()  # type: ignore[no-untyped-call]
+            total = parts.total * 0 if self._at_start else parts.total
+            total.backward()  # type: ignore[no-untyped-call]
             self._losses_3.copy_(torch.stack(parts).detach())
         self._group.add_up(self._sums)
         self._adam.step()
