@@ -61,12 +61,10 @@ class _Perceptron(nn.Module):
         """The hidden layers."""
         return [layer for layer in self.hidden if isinstance(layer, nn.Linear)]
 
-    def forward(self, rows_ND: Tensor, masks: Sequence[Tensor] = ()) -> Tensor:
-        """(N, D) to (N, O). ``masks``: what the hidden layers' outputs are multiplied by."""
-        for number, layer in enumerate(self.hidden):
+    def forward(self, rows_ND: Tensor) -> Tensor:
+        """(N, D) to (N, O)."""
+        for layer in self.hidden:
             rows_ND = layer(rows_ND).relu()
-            if masks:
-                rows_ND = rows_ND * masks[number]
         rows_NO: Tensor = self.output(rows_ND)
         if self._output_relu:
             rows_NO = rows_NO.relu()

@@ -51,11 +51,9 @@ _REFERENCE: dict[str, Any] = {
     "supervised": "norm",
     "input": "raw",
     "start": "drawn",
-    "dropout": 0.0,
-    "input_dropout": 0.0,
     "least_batches": 1,
 }
-_NOVEL = ("supervised", "input", "start", "dropout", "input_dropout", "least_batches")
+_NOVEL = ("supervised", "input", "start", "least_batches")
 _OFF = {name: _REFERENCE[name] for name in _NOVEL}
 _PLAIN = {"normalize_code": True, "squared": False, "label_count_normalised": False}
 _METHODS: dict[str, dict[str, Any]] = {
@@ -72,7 +70,7 @@ _PRESETS: dict[str, dict[str, Any]] = {
         "supervised": "cross_entropy",
         "input": "centred",
         "start": "ridge",
-        "least_batches": 8,
+        "least_batches": 2,
     },
     "sdml-reference": {},
 }
@@ -103,9 +101,8 @@ class TrainingSettings(Settings):
     ``drcl`` has the sizes of its released code. ``drcl`` is there for that method only.
 
     ``supervised`` is the part that knows the labels, ``input`` how features are scaled before the
-    first layer, ``start`` what the encoder is before the first step, ``dropout`` and
-    ``input_dropout`` which share of hidden units and of features is left out at random.
-    ``least_batches`` makes the batches of a small split smaller, so that an epoch has so many.
+    first layer, ``start`` what the encoder is before the first step. ``least_batches`` makes the
+    batches of a small split smaller, so that an epoch has so many.
     """
 
     method: Method = "sdml"
@@ -124,8 +121,6 @@ class TrainingSettings(Settings):
     supervised: Literal["norm", "cross_entropy"] = _chosen("supervised")
     input: Literal["raw", "centred"] = _chosen("input")
     start: Literal["drawn", "ridge"] = _chosen("start")
-    dropout: Annotated[Number, Field(ge=0, lt=1)] = _chosen("dropout")
-    input_dropout: Annotated[Number, Field(ge=0, lt=1)] = _chosen("input_dropout")
     least_batches: Annotated[Whole, Field(ge=1)] = _chosen("least_batches")
     squared: bool = False
     normalize_code: bool = True
@@ -148,18 +143,22 @@ class TrainingSettings(Settings):
             usual["drcl"] = None
             if self.supervised == "cross_entropy":
                 usual |= _PLAIN
+            if self.start == "ridge":
+                usual["normalize_code"] = True
         else:
             usual |= {**_PLAIN, "preset": None, "supervised": "norm"}
             usual |= {"lambda_": 0.0, **_OFF} if self.method == "drcl" else {"drcl": None}
         strange = [name for name, value in usual.items() if getattr(self, name) != value]
         if strange:
             names = ", ".join(name.rstrip("_") for name in strange)
-            what = (
-                "supervised cross_entropy"
-                if self.method == "sdml" and names != "drcl"
-                else (f"method {self.method}")
+            if self.method == "sdml" and strange != ["drcl"]:
+                raise ValueError(
+                    f"{names}: goes with supervised: norm and start: drawn, which "
+                    "preset: sdml-reference has: say that, or leave it out"
+                )
+            raise ValueError(
+                f"{names}: nothing that method {self.method} has a choice of: leave it out"
             )
-            raise ValueError(f"{names}: nothing that {what} has a choice of: leave it out")
         if self.method == "drcl" and self.drcl is None:
             raise ValueError("method drcl needs its own section: leave drcl out for the defaults")
         return self

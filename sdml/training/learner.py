@@ -29,7 +29,6 @@ from sdml.retrieval.similarity import projection_temperature
 from sdml.subspace import orthonormal_columns
 from sdml.tensorfile import pack, unpack
 from sdml.training.data import Samples
-from sdml.training.dropout import Dropout
 from sdml.training.optimised import Arrays, First, Optimised, copied
 from sdml.training.start import MOST_SAMPLES, start_from_ridge
 
@@ -84,7 +83,7 @@ class Learner(Optimised):
         self._cross_entropy = (
             settings.method == "classifier" or settings.supervised == "cross_entropy"
         )
-        self._dropout = Dropout(settings)
+        self._closed_form = settings.start == "ridge" and settings.lambda_ < 1  # 1: without labels
         # without weight on the reconstruction the decoder is not trained, only measured
         self._decoding = settings.lambda_ > 0
         trained = dict(self.encoder.named_parameters(prefix="encoder"))
@@ -94,7 +93,7 @@ class Learner(Optimised):
 
     def begin(self, training: Samples, first: First) -> None:
         """See :meth:`Optimised.begin`."""
-        if self._settings.start == "drawn":
+        if not self._closed_form:
             return
 
         def made() -> bytes:
@@ -136,17 +135,15 @@ class Learner(Optimised):
     @property
     def _at_start(self) -> bool:
         """The first epoch changes nothing, so that a start in closed form can be selected."""
-        return self.epoch == 1 and self._settings.start != "drawn"
+        return self._closed_form and self.epoch == 1
 
     def encoder_state(self) -> Arrays:
         """A copy of the encoder's parameters."""
         return copied(self.encoder)
 
-    def _forward(self, features_BD: Tensor, targets_BC: Tensor, own: slice = slice(None)) -> Losses:
-        """The losses of a batch, or of its ``own`` rows, ready to be differentiated."""
-        seen_BD, masks = self._dropout(features_BD, epoch=self.epoch, batch=self.batch, own=own)
-        features_BD, targets_BC = features_BD[own], targets_BC[own]
-        codes_BK = self.encoder(seen_BD, masks)
+    def _forward(self, features_BD: Tensor, targets_BC: Tensor) -> Losses:
+        """The losses of a batch, ready to be differentiated."""
+        codes_BK = self.encoder(features_BD)
         with torch.set_grad_enabled(self._decoding):
             reconstruction_BD = self.decoder(codes_BK)
         return self._losses(codes_BK, reconstruction_BD, features_BD, targets_BC)

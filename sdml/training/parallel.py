@@ -274,7 +274,7 @@ class _ParallelLearner(Learner):
         own = self._group.own(len(features_BD))
         self._sums.zero_()
         if own.start < own.stop:
-            losses = self._forward(features_BD, targets_BC, own)
+            losses = self._forward(features_BD[own], targets_BC[own])
             labelled_B = targets_BC.any(1).float()
             rows = (own.stop - own.start) / len(features_BD)
             labelled = labelled_B[own].sum() / labelled_B.sum().clamp(min=1)

@@ -4,8 +4,9 @@ A network whose initial values are drawn at random has to learn from a few hundr
 regularised linear model has at once, and overfits on the way. Here the encoder starts as such a
 model. Its regressors are the features themselves and the units of the first hidden layer as they
 were drawn (random features); its targets are the labels, the share 1/k for each of k. Strength of
-the regularisation and weight of the units against the features are chosen by the cross-entropy of
-leave-one-out predictions, which ridge regression has for nothing; no validation sample is used.
+the regularisation, how far the features are standardised, and the weight of the units against them
+are chosen by the cross-entropy of leave-one-out predictions, which ridge regression has for
+nothing; no validation sample is used.
 
 The scores z, centred so that undecided ones are 0, come out as the code h ∝ aBf(z) + u. Here
 B = P(PᵀP)⁺ takes scores into code space, and u is a unit vector orthogonal to P: a code that is
@@ -26,6 +27,7 @@ Letters: N samples, D features, H units, K code size, C classes.
 from __future__ import annotations
 
 import zlib
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,7 +42,9 @@ MOST_SAMPLES = 2000
 
 _BIAS = 10.0  # the constant regressor, large enough to be all but unregularised
 _RIDGES = 10.0 ** np.arange(-4, 2.1, 0.5)
-_SHARES = (0.0, 0.3, 0.6, 0.9)  # of the units; the rest is the features'
+_POWERS = (0.0, 0.5, 1.0)  # of a feature's standard deviation, which it is divided by
+_FLOOR = 1e-3  # of the largest deviation: what varies less is not blown up further
+_SHARES = (0.3, 0.6, 0.9)  # of the units; the rest is the features'
 _BEND = 0.3
 _SCALES = (-3.0, 4.0)  # of log a
 
@@ -142,48 +146,90 @@ def _fitted(
     temperature: float,
     layers: int,
 ) -> Ridge:
-    """The regression with the lowest leave-one-out cross-entropy."""
-    mean_D, x_ND, x_factor = _standard(x_ND)
-    mean_H, units_NH, units_factor = _standard(units_NH)
+    """The regression with the lowest leave-one-out cross-entropy.
+
+    First how far features are standardised, without units; then the weight of the units.
+    """
     classes = shares_NC.shape[1]
     mean_C = shares_NC.mean(axis=0)
     residual_NC = shares_NC - mean_C
-    x_NN, units_NN = x_ND @ x_ND.T, units_NH @ units_NH.T
-    best: Ridge | None = None
-    for share in _SHARES if units_NH.size else (0.0,):
-        kernel_NN = (1 - share) * x_NN + share * units_NN
-        values_N, vectors_NN = np.linalg.eigh(kernel_NN + _BIAS)
-        turned_NC = vectors_NN.T @ residual_NC
-        squares_NN = np.square(vectors_NN)
-        for ridge in _RIDGES:
-            weights_N = 1 / (np.maximum(values_N, 0) + ridge)
-            dual_NC = vectors_NN @ (weights_N[:, None] * turned_NC)
-            left_out_NC = residual_NC - dual_NC / (squares_NN @ weights_N)[:, None]
-            z_NC = left_out_NC + mean_C - 1 / classes
-            scale, loss = _scaled(_bent(z_NC, layers), shares_NC, gram_CC, temperature)
-            if best is None or loss < best.loss:
-                linear_DC = (1 - share) * x_factor * (x_ND.T @ dual_NC)
-                random_HC = share * units_factor * (units_NH.T @ dual_NC)
+    units = _Regressors.of(units_NH, 0.0)
+    best: tuple[Ridge, _Regressors] | None = None
+
+    def look(features: _Regressors, share: float) -> None:
+        nonlocal best
+        kernel_NN = (1 - share) * features.kernel_NN + share * units.kernel_NN + _BIAS
+        for dual_NC, left_out_NC in left_out(kernel_NN, residual_NC, _RIDGES):
+            z_NC = _bent(left_out_NC + mean_C - 1 / classes, layers)
+            scale, loss = _scaled(z_NC, shares_NC, gram_CC, temperature)
+            if best is None or loss < best[0].loss:
+                linear_DC = (1 - share) * features.weights(dual_NC)
+                random_HC = share * units.weights(dual_NC)
                 constant_C = _BIAS * dual_NC.sum(axis=0) + mean_C - 1 / classes
-                constant_C -= mean_D @ linear_DC + mean_H @ random_HC
-                best = Ridge(
+                constant_C -= features.mean_X @ linear_DC + units.mean_X @ random_HC
+                made = Ridge(
                     linear_DC=linear_DC,
                     random_HC=random_HC,
                     constant_C=constant_C,
                     scale=scale,
                     loss=loss,
                 )
+                best = made, features
+
+    for power in _POWERS:
+        look(_Regressors.of(x_ND, power), 0.0)
     assert best is not None
-    return best
+    for share in _SHARES if units_NH.size else ():
+        look(best[1], share)
+    return best[0]
 
 
-def _standard(rows_NX: Doubles) -> tuple[Doubles, Doubles, float]:
-    """Mean, rows without it and with a mean squared length of 1, and the factor for that."""
-    mean_X = rows_NX.mean(axis=0)
-    rows_NX = rows_NX - mean_X
-    length = float(np.sqrt(np.square(rows_NX).sum() / len(rows_NX)))
-    factor = 1 / length if length > 0 else 1.0
-    return mean_X, rows_NX * factor, factor
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Regressors:
+    """Columns less their means, times a factor each, so that the mean squared length is 1."""
+
+    mean_X: Doubles
+    factor_X: Doubles
+    rows_NX: Doubles
+    kernel_NN: Doubles
+
+    @classmethod
+    def of(cls, rows_NX: Doubles, power: float) -> _Regressors:
+        """Each divided by its standard deviation to a ``power``: 0 not at all, 1 all alike."""
+        mean_X = rows_NX.mean(axis=0)
+        centred_NX = rows_NX - mean_X
+        deviation_X = np.sqrt(np.square(centred_NX).mean(axis=0))
+        floor = _FLOOR * deviation_X.max(initial=0)
+        factor_X = np.maximum(deviation_X, floor if floor > 0 else 1.0) ** -power
+        length = float(np.sqrt(np.square(deviation_X * factor_X).sum()))
+        factor_X /= length if length > 0 else 1.0
+        centred_NX *= factor_X
+        return cls(
+            mean_X=mean_X,
+            factor_X=factor_X,
+            rows_NX=centred_NX,
+            kernel_NN=centred_NX @ centred_NX.T,
+        )
+
+    def weights(self, dual_NC: Doubles) -> Doubles:
+        """Of the regressors as they came, (X, C)."""
+        made: Doubles = self.factor_X[:, None] * (self.rows_NX.T @ dual_NC)
+        return made
+
+
+def left_out(
+    kernel_NN: Doubles, targets_NC: Doubles, ridges: Iterable[float]
+) -> Iterator[tuple[Doubles, Doubles]]:
+    """Kernel ridge regression for each strength: dual weights, and predictions, both (N, C).
+
+    Each sample's prediction is that of the regression on all the others.
+    """
+    values_N, vectors_NN = np.linalg.eigh(kernel_NN)
+    turned_NC, squares_NN = vectors_NN.T @ targets_NC, np.square(vectors_NN)
+    for ridge in ridges:
+        weights_N = 1 / (np.maximum(values_N, 0) + ridge)
+        dual_NC = vectors_NN @ (weights_N[:, None] * turned_NC)
+        yield dual_NC, targets_NC - dual_NC / (squares_NN @ weights_N)[:, None]
 
 
 def _scaled(
