@@ -9,7 +9,8 @@ Letters: N samples, D features, K code size, C classes, B samples in a batch.
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +22,7 @@ from sdml.networks import Decoder, Encoder
 from sdml.objectives import (
     Losses,
     classifier_loss,
+    cross_entropies,
     reconstruction_loss,
     supervised_loss,
     weighted,
@@ -31,6 +33,9 @@ from sdml.tensorfile import pack, unpack
 from sdml.training.data import Samples
 from sdml.training.optimised import Arrays, First, Optimised, copied
 from sdml.training.start import MOST_SAMPLES, start_from_ridge
+
+_START = "start.losses"
+_ERRORS = 2.0
 
 
 class Learner(Optimised):
@@ -83,6 +88,7 @@ class Learner(Optimised):
         self._cross_entropy = (
             settings.method == "classifier" or settings.supervised == "cross_entropy"
         )
+        self._start_losses_N = torch.zeros(0, device=device)
         self._closed_form = settings.start == "ridge" and settings.lambda_ < 1  # 1: without labels
         # without weight on the reconstruction the decoder is not trained, only measured
         self._decoding = settings.lambda_ > 0
@@ -128,6 +134,8 @@ class Learner(Optimised):
             reconstructions.append(losses.reconstruction)
             rows.append(len(features_BD))
         supervised = self._supervised(torch.cat(codes), torch.cat(targets))
+        if self._closed_form:
+            self._compare(torch.cat(codes), torch.cat(targets))
         shares = torch.tensor(rows, device=supervised.device) / sum(rows)
         reconstruction = (torch.stack(reconstructions) * shares).sum()
         return torch.stack(weighted(reconstruction, supervised, self._settings.lambda_))
@@ -136,6 +144,34 @@ class Learner(Optimised):
     def _at_start(self) -> bool:
         """The first epoch changes nothing, so that a start in closed form can be selected."""
         return self._closed_form and self.epoch == 1
+
+    def _compare(self, codes_NK: Tensor, targets_NC: Tensor) -> None:
+        """Whether validation samples say, beyond chance, that training is better than the start.
+
+        Of a few of them the best of many epochs looks better than the start even where it is much
+        worse. So the mean gain in cross-entropy must be more than two of its standard errors.
+        """
+        losses_N = cross_entropies(
+            codes_NK, self._projection_KC, targets_NC, temperature=self._temperature
+        )
+        if self._at_start:
+            self._start_losses_N = losses_N
+            return
+        gains_N = self._start_losses_N - losses_N
+        error = gains_N.std(unbiased=False) / len(gains_N) ** 0.5
+        self.convincing = bool(gains_N.mean() > _ERRORS * error)
+
+    def state(self) -> Arrays:
+        """See :meth:`Optimised.state`."""
+        kept = {_START: self._start_losses_N.cpu().numpy()} if self._closed_form else {}
+        return super().state() | kept
+
+    def load(self, state: Mapping[str, npt.NDArray[Any]]) -> None:
+        """See :meth:`Optimised.load`."""
+        start_N = torch.from_numpy(state[_START].copy()) if self._closed_form else None
+        super().load(state)
+        if start_N is not None:
+            self._start_losses_N = start_N.to(self.device)
 
     def encoder_state(self) -> Arrays:
         """A copy of the encoder's parameters."""

@@ -32,11 +32,13 @@ class Optimised(ABC):
         device: where they live.
         epoch: that the next step or measure belongs to, from 1; the loop says it.
         batch: of that epoch, from 0; likewise.
+        convincing: whether what was measured last may be selected by a validation loss.
     """
 
     device: torch.device
     epoch = 1
     batch = 0
+    convincing = True
 
     def _optimise(self, trained: Mapping[str, nn.Parameter], settings: TrainingSettings) -> None:
         """Say which parameters are trained; ``settings`` have Adam's."""

@@ -9,9 +9,10 @@ import pytest
 from pydantic import ValidationError
 
 from sdml.experiment import TrainingSettings
-from sdml.training import TrainingData, fit
+from sdml.training import Interrupted, TrainingData, fit
 from sdml.training.checkpoint import settings_digest
 from sdml.training.encoder_file import encoder_from_bytes, encoder_to_bytes
+from tests.training.test_checkpoint import MemorySlot
 from tests.training.trainee import SUBSPACE, modality
 
 P = SUBSPACE.projection_KC
@@ -118,3 +119,49 @@ def test_without_weight_on_the_labels_they_do_not_decide_the_start() -> None:
     assert all(
         np.array_equal(one.encoder_state[n], two.encoder_state[n]) for n in one.encoder_state
     )
+
+
+def test_what_chance_may_have_done_is_not_selected() -> None:
+    """Of noise nothing can be learned, but among many epochs some look better than the start."""
+    rng = np.random.default_rng(3)
+    labels = rng.integers(0, 4, 130).astype(np.int32)
+    rows = rng.standard_normal((130, 20)).astype(np.float32)
+    noise = TrainingData(
+        features_ND=rows[:100],
+        labels=labels[:100],
+        validation_features_ND=rows[100:],
+        validation_labels=labels[100:],
+    )
+    assert fit(noise, P, settings(epochs=20, learning_rate=1e-5)).best_epoch == 1
+
+
+def test_what_training_has_improved_is_selected() -> None:
+    """Parity of two signs: nothing for a regression of narrow units, much for training."""
+    rng = np.random.default_rng(4)
+    rows = rng.standard_normal((1000, 4)).astype(np.float32)
+    labels = (2 * (rows[:, 0] * rows[:, 1] > 0) + (rows[:, 2] > 0)).astype(np.int32)
+    data = TrainingData(
+        features_ND=rows[:600],
+        labels=labels[:600],
+        validation_features_ND=rows[600:],
+        validation_labels=labels[600:],
+    )
+    fitted = fit(data, P, settings(epochs=30, learning_rate=3e-3, **{"lambda": 0.0}))
+    assert fitted.best_epoch > 1
+    best = fitted.history[fitted.best_epoch - 1].validation_supervised
+    assert best < 0.8 * fitted.history[0].validation_supervised
+
+
+def test_stopped_and_continued_it_ends_with_the_same_bits() -> None:
+    data = modality(features=20, seed=0)
+    chosen = settings(epochs=6, learning_rate=1e-3, checkpoint_seconds=0)
+    slot = MemorySlot()
+    looks = iter([False] * 17 + [True] * 100)
+    with pytest.raises(Interrupted):
+        fit(data, P, chosen, checkpoint=slot, stop=lambda: next(looks))
+    continued = fit(data, P, chosen, checkpoint=slot)
+    whole = fit(data, P, chosen)
+    assert continued.resumed_from is not None
+    assert continued.best_epoch == whole.best_epoch
+    for name, array in whole.encoder_state.items():
+        assert continued.encoder_state[name].tobytes() == array.tobytes()
