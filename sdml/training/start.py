@@ -105,7 +105,7 @@ def _units(encoder: Encoder, x_ND: Doubles, taken: int) -> Doubles:
     if not encoder.linears:
         return np.empty((len(x_ND), 0))
     weight_HD, bias_H = (p.detach().double().numpy() for p in encoder.linears[0].parameters())
-    rows: Doubles = np.maximum(x_ND @ weight_HD[taken:].T + bias_H[taken:], 0)
+    rows: Doubles = np.maximum(_product(x_ND, weight_HD[taken:].T) + bias_H[taken:], 0)
     return rows
 
 
@@ -166,7 +166,9 @@ def _fitted(
                 linear_DC = (1 - share) * features.weights(dual_NC)
                 random_HC = share * units.weights(dual_NC)
                 constant_C = _BIAS * dual_NC.sum(axis=0) + mean_C - 1 / classes
-                constant_C -= features.mean_X @ linear_DC + units.mean_X @ random_HC
+                constant_C -= _product(features.mean_X, linear_DC) + _product(
+                    units.mean_X, random_HC
+                )
                 made = Ridge(
                     linear_DC=linear_DC,
                     random_HC=random_HC,
@@ -208,12 +210,12 @@ class _Regressors:
             mean_X=mean_X,
             factor_X=factor_X,
             rows_NX=centred_NX,
-            kernel_NN=centred_NX @ centred_NX.T,
+            kernel_NN=_product(centred_NX, centred_NX.T),
         )
 
     def weights(self, dual_NC: Doubles) -> Doubles:
         """Of the regressors as they came, (X, C)."""
-        made: Doubles = self.factor_X[:, None] * (self.rows_NX.T @ dual_NC)
+        made: Doubles = self.factor_X[:, None] * _product(self.rows_NX.T, dual_NC)
         return made
 
 
@@ -224,12 +226,12 @@ def left_out(
 
     Each sample's prediction is that of the regression on all the others.
     """
-    values_N, vectors_NN = np.linalg.eigh(kernel_NN)
-    turned_NC, squares_NN = vectors_NN.T @ targets_NC, np.square(vectors_NN)
+    values_N, vectors_NN = (t.numpy() for t in torch.linalg.eigh(torch.from_numpy(kernel_NN)))
+    turned_NC, squares_NN = _product(vectors_NN.T, targets_NC), np.square(vectors_NN)
     for ridge in ridges:
         weights_N = 1 / (np.maximum(values_N, 0) + ridge)
-        dual_NC = vectors_NN @ (weights_N[:, None] * turned_NC)
-        yield dual_NC, targets_NC - dual_NC / (squares_NN @ weights_N)[:, None]
+        dual_NC = _product(vectors_NN, weights_N[:, None] * turned_NC)
+        yield dual_NC, targets_NC - dual_NC / _product(squares_NN, weights_N)[:, None]
 
 
 def _scaled(
@@ -284,8 +286,14 @@ def _lay(
             layer.weight[units] = torch.from_numpy(weight_CX).float()
             layer.bias[units] = torch.from_numpy(bias_C).float()
     code_KC = length * ridge.scale * back_KC
-    encoder.output.weight.copy_(torch.from_numpy(code_KC @ reading_CX))
-    encoder.output.bias.copy_(torch.from_numpy(code_KC @ offset_C + length * direction_K))
+    encoder.output.weight.copy_(torch.from_numpy(_product(code_KC, reading_CX)))
+    encoder.output.bias.copy_(torch.from_numpy(_product(code_KC, offset_C) + length * direction_K))
+
+
+def _product(left: Doubles, right: Doubles) -> Doubles:
+    """By torch, whose number of threads is the training's: it decides speed and bits."""
+    made: Doubles = (torch.from_numpy(left) @ torch.from_numpy(right)).numpy()
+    return made
 
 
 def _wide(parts: list[Doubles], width: int) -> Doubles:
