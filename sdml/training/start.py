@@ -33,7 +33,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import torch
-from scipy.optimize import minimize_scalar
 
 from sdml.networks import Encoder
 
@@ -247,8 +246,10 @@ def _scaled(
         log_posterior_NC = logits_NC - np.log(np.exp(logits_NC).sum(axis=1, keepdims=True))
         return -float((shares_NC * log_posterior_NC).sum(axis=1).mean())
 
-    found = minimize_scalar(loss, bounds=_SCALES, method="bounded", options={"xatol": 0.02})
-    return float(np.exp(found.x)), float(found.fun)
+    coarse = min(np.linspace(*_SCALES, 12), key=loss)
+    step = (_SCALES[1] - _SCALES[0]) / 11
+    fine = min(coarse + step * np.linspace(-0.75, 0.75, 7), key=loss)
+    return float(np.exp(fine)), loss(fine)
 
 
 def _bent(z_NC: Doubles, layers: int) -> Doubles:
