@@ -22,6 +22,7 @@ from components.evaluate.component import evaluate
 from components.finish.component import finish
 from components.gather.component import gather
 from components.prepare.component import prepare
+from components.sweep.component import sweep as sweep_component
 from components.train.component import train
 from pipelines.lanes import Plan
 from pipelines.platform import SMALL, settle
@@ -40,9 +41,10 @@ def assemble(
         name: what it is called.
         description: one line for the list of pipelines.
         new_modality: the subspace must already be stored, and stays as it is.
-        sweep: evaluate once for each λ of the parameter ``weights``.
+        sweep: evaluate once for each λ of the parameter ``weights``; with ``plan.together`` each
+            pod trains its modality with all of them.
     """
-    parallelism = None if plan.cluster else _AT_ONCE_HERE
+    parallelism = plan.cluster.parallelism if plan.cluster else _AT_ONCE_HERE
 
     def pipeline(*values: Any) -> None:
         given = dict(zip(signature.parameters, values, strict=True))
@@ -59,14 +61,23 @@ def assemble(
             earlier: dict[str, Any] = {}
             for loop, lane in zip(plan.loops, plan.lanes, strict=True):
                 with dsl.ParallelFor(given[loop], name=loop, parallelism=parallelism) as one:
-                    trained = train(
-                        **place,
-                        modality=one.modality,
-                        weight=one.weight,
-                        reuse=given["reuse"],
-                        processes=max(1, lane.resources.count),
-                        prepared=pins,
-                    )
+                    if sweep and plan.together:
+                        trained = sweep_component(
+                            **place,
+                            modality=one.modality,
+                            weights=given["weights"],
+                            reuse=given["reuse"],
+                            prepared=pins,
+                        )
+                    else:
+                        trained = train(
+                            **place,
+                            modality=one.modality,
+                            weight=one.weight,
+                            reuse=given["reuse"],
+                            processes=max(1, lane.resources.count),
+                            prepared=pins,
+                        )
                     _settle(trained, "Train", plan, given, cached=True, resources=lane.resources)
                 gathered = gather(encoders=dsl.Collected(trained.outputs["encoder"]), **earlier)
                 _settle(gathered, "Gather", plan, given)

@@ -15,6 +15,8 @@ from pipelines.lanes import Plan, cluster_plan, local_plan
 from sdml.errors import ExperimentError
 from sdml.experiment import Experiment, dump_experiment
 
+_MOST_BYTES = 120_000  # Linux allows 131,072 in one argument, and names and quotes take some
+
 BUILDERS: dict[str, Callable[[Plan], BaseComponent]] = {
     train.NAME: train.build,
     new_modality.NAME: new_modality.build,
@@ -28,9 +30,19 @@ def plan_for(
     """What the pipeline looks like on the experiment's cluster.
 
     Raises:
-        ExperimentError: the file has no such modality, or there are too few of them.
+        ExperimentError: the file has no such modality, there are too few of them, or a pod of a
+            sweep together has several accelerators.
     """
-    return cluster_plan(experiment, _chosen(name, experiment, modalities), cache=cache)
+    chosen = _chosen(name, experiment, modalities)
+    if name == sweep.NAME and experiment.sweep.together:
+        for modality in chosen:
+            count = experiment.resources_of(modality).count
+            if count > 1:
+                raise ExperimentError(
+                    f"modalities.{modality}.resources.count must be at most 1 with sweep.together, "
+                    f"which trains in one process, but is {count}: lower it, or leave together out"
+                )
+    return cluster_plan(experiment, chosen, cache=cache)
 
 
 def arguments_for(
@@ -62,13 +74,29 @@ def arguments_for(
         arguments[loop] = _trainings(name, experiment, lane.modalities)
     if name == sweep.NAME:
         arguments["weights"] = list(experiment.sweep.lambdas)
+    if plan.cluster is not None:
+        _check_size(arguments)
     return arguments
+
+
+def _check_size(arguments: dict[str, Any]) -> None:
+    """Kubeflow hands all parameters to a pod in one argument, which Linux limits."""
+    said = {name: len(json.dumps(value).encode()) for name, value in arguments.items()}
+    if sum(said.values()) > _MOST_BYTES:
+        largest = max(said, key=lambda name: said[name])
+        raise ExperimentError(
+            f"the parameters of a pipeline must have at most {_MOST_BYTES} bytes together, these "
+            f"have {sum(said.values())}, most of them in {largest!r}: divide the work among "
+            "several runs, with fewer modalities (--modality) or fewer values in sweep.lambdas"
+        )
 
 
 def _trainings(
     name: str, experiment: Experiment, modalities: Sequence[str]
 ) -> list[dict[str, Any]]:
-    """Every training of a loop: its modality and its λ."""
+    """Every training of a loop: its modality and its λ, unless all λ are trained together."""
+    if name == sweep.NAME and experiment.sweep.together:
+        return [{"modality": m} for m in modalities]
     if name == sweep.NAME:
         weights = experiment.sweep.lambdas
         return [{"modality": m, "weight": w} for w in weights for m in modalities]

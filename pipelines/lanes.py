@@ -28,11 +28,13 @@ class Plan:
         lanes: at least one.
         cluster: images, names and resources; None for a run on this machine.
         cache: whether unchanged tasks may be skipped.
+        together: whether a sweep trains all λ of a modality in one pod.
     """
 
     lanes: tuple[Lane, ...]
     cluster: ClusterSettings | None
     cache: bool
+    together: bool = False
 
     @property
     def loops(self) -> list[str]:
@@ -52,10 +54,15 @@ def cluster_plan(experiment: Experiment, modalities: Sequence[str], *, cache: bo
         else:
             grouped.append((resources, [modality]))
     lanes = tuple(Lane(resources=r, modalities=tuple(members)) for r, members in grouped)
-    return Plan(lanes=lanes, cluster=experiment.cluster, cache=cache)
+    return Plan(
+        lanes=lanes,
+        cluster=experiment.cluster,
+        cache=cache,
+        together=experiment.sweep.together,
+    )
 
 
-def local_plan(modalities: Sequence[str]) -> Plan:
+def local_plan(modalities: Sequence[str], *, together: bool = False) -> Plan:
     """The plan for this machine: one lane, and nothing to ask anybody for."""
     lane = Lane(resources=ResourceSettings(), modalities=tuple(modalities))
-    return Plan(lanes=(lane,), cluster=None, cache=False)
+    return Plan(lanes=(lane,), cluster=None, cache=False, together=together)

@@ -65,7 +65,8 @@ def run_locally(
     log = TaskLog(say)
     with tempfile.TemporaryDirectory(prefix="sdml-pipeline-") as folder:
         try:
-            with _worker(name, arguments, Path(folder), run) as worker:
+            together = experiment.sweep.together
+            with _worker(name, arguments, Path(folder), run, together=together) as worker:
                 assert worker.stdout is not None
                 for line in worker.stdout:
                     log.take(line.rstrip("\n"))
@@ -106,7 +107,7 @@ def _environment(run: str) -> dict[str, str]:
 
 @contextlib.contextmanager
 def _worker(
-    name: str, arguments: dict[str, Any], folder: Path, run: str
+    name: str, arguments: dict[str, Any], folder: Path, run: str, *, together: bool
 ) -> Iterator[subprocess.Popen[str]]:
     """The runner's process. When the block is left, no process that it started is left."""
     scratch = folder / "tmp"
@@ -124,7 +125,12 @@ def _worker(
     assert process.stdin is not None
     assert process.stdout is not None
     try:
-        request = {"pipeline": name, "arguments": arguments, "folder": str(folder)}
+        request = {
+            "pipeline": name,
+            "arguments": arguments,
+            "together": together,
+            "folder": str(folder),
+        }
         # Kept open: the runner ends itself and its tasks when this process is gone.
         process.stdin.write(json.dumps(request) + "\n")
         process.stdin.flush()

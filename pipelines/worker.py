@@ -34,7 +34,8 @@ def main() -> int:
         raise_on_error=True,
     )
     arguments = request["arguments"]
-    BUILDERS[request["pipeline"]](local_plan(arguments["modalities"]))(**arguments)
+    plan = local_plan(arguments["modalities"], together=request["together"])
+    BUILDERS[request["pipeline"]](plan)(**arguments)
     return 0
 
 

@@ -13,11 +13,14 @@ Letters: N samples, D inputs, O outputs.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
+from typing import cast
 
 import torch
 from torch import Tensor, nn
+
+Apply = Callable[[nn.Linear, Tensor], Tensor]
 
 _SHORTEST = 1e-12  # a row below this length has no direction
 
@@ -56,19 +59,25 @@ class _Perceptron(nn.Module):
         self._normalize = normalize
         self._output_relu = output_relu
 
-    @property
-    def linears(self) -> list[nn.Linear]:
-        """The hidden layers."""
-        return [layer for layer in self.hidden if isinstance(layer, nn.Linear)]
+    def forward(self, rows_ND: Tensor, apply: Apply | None = None) -> Tensor:
+        """(N, D) to (N, O).
 
-    def forward(self, rows_ND: Tensor) -> Tensor:
-        """(N, D) to (N, O)."""
-        for layer in self.hidden:
-            rows_ND = layer(rows_ND).relu()
-        rows_NO: Tensor = self.output(rows_ND)
+        Args:
+            rows_ND: float32.
+            apply: how a linear layer is applied to its rows, instead of by being called.
+        """
+        apply = apply or _call
+        *hidden, output = self.linears()
+        for layer in hidden:
+            rows_ND = apply(layer, rows_ND).relu()
+        rows_NO = apply(output, rows_ND)
         if self._output_relu:
             rows_NO = rows_NO.relu()
         return unit_rows(rows_NO) if self._normalize else rows_NO
+
+    def linears(self) -> list[nn.Linear]:
+        """The linear layers, from the input to the output."""
+        return [*cast(Iterable[nn.Linear], self.hidden), self.output]
 
 
 class Encoder(_Perceptron):
@@ -79,10 +88,24 @@ class Decoder(_Perceptron):
     """g: codes (N, K) to reconstructions (N, D); ``hidden`` runs from the code outwards."""
 
 
+def _call(layer: nn.Linear, rows_ND: Tensor) -> Tensor:
+    rows_NO: Tensor = layer(rows_ND)
+    return rows_NO
+
+
 def unit_rows(rows_NO: Tensor) -> Tensor:
     """Each row divided by its L2 norm; a row without length gives zeros and a zero gradient."""
     norms_N1 = torch.linalg.vector_norm(rows_NO, dim=1, keepdim=True)
-    return rows_NO / torch.where(norms_N1 <= _SHORTEST, torch.inf, norms_N1)
+    divisors_N1 = norms_N1.masked_fill(norms_N1 <= _SHORTEST, torch.inf)
+    unit_NO: Tensor = rows_NO / divisors_N1
+    return unit_NO
+
+
+class _Unset(nn.Linear):
+    """Built without values: the default ones would come from the global generator."""
+
+    def reset_parameters(self) -> None:
+        """Not here."""
 
 
 def linear(
@@ -94,8 +117,7 @@ def linear(
     bound: float | None = None,
 ) -> nn.Linear:
     """A linear layer, uniform within ±bound; PyTorch's default, ±1/√D, if that is None."""
-    # Built without values: the default ones would come from the global generator.
-    layer = nn.Linear(input_dim, output_dim, bias=bias, device="meta").to_empty(device="cpu")
+    layer = _Unset(input_dim, output_dim, bias=bias)
     limit = 1 / math.sqrt(input_dim) if bound is None else bound
     for parameter in layer.parameters():  # weight, then bias
         nn.init.uniform_(parameter, -limit, limit, generator=generator)

@@ -49,15 +49,15 @@ ALLOWED: dict[str, set[str]] = {
 
 # packages that only these files may import
 ONLY_IN = {
-    "boto3": {"sdml/store/s3.py"},
-    "botocore": {"sdml/store/s3.py"},
-    "s3transfer": {"sdml/store/s3.py"},
+    "boto3": {"sdml/store/s3.py", "sdml/store/s3_errors.py"},
+    "botocore": {"sdml/store/s3.py", "sdml/store/s3_errors.py", "sdml/store/s3_transfer.py"},
     "mlflow": {"sdml/tracking/mlflow.py"},
+    "numba": {"sdml/retrieval/compiled.py"},
 }
 
 # parts that compute and nothing else
 PURE = ("sdml.networks", "sdml.objectives", "sdml.retrieval")
-PURE_PACKAGES = {"torch", "numpy"}
+PURE_PACKAGES = {"torch", "numpy", "numba"}  # the last is optional, and in one file
 PURE_STDLIB = {
     "__future__",
     "abc",
@@ -68,6 +68,7 @@ PURE_STDLIB = {
     "enum",
     "functools",
     "hashlib",
+    "importlib",
     "itertools",
     "math",
     "typing",

@@ -75,7 +75,7 @@ def _run(arguments: argparse.Namespace) -> int:
     )
     tracker = Context.open(experiment).tracker
     rows, modalities = run_table(experiment, settings, tracker, _say)
-    print(markdown(rows, modalities))
+    print(markdown(rows, modalities, experiment.collection))
     return 1 if any(row.failed for row in rows) else 0
 
 

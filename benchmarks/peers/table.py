@@ -1,4 +1,4 @@
-"""The table as Markdown: figures, costs, and the methods without figures."""
+"""The table as Markdown: figures, published ones, costs, and the methods without figures."""
 
 from __future__ import annotations
 
@@ -9,12 +9,15 @@ from itertools import permutations
 import numpy as np
 
 from benchmarks.peers.catalogue import CITED
+from benchmarks.peers.published import PUBLISHED
 from benchmarks.peers.runner import Cell, Row
 
 
-def markdown(rows: Sequence[Row], modalities: Sequence[str]) -> str:
-    """Three tables: mAP@all, what it cost, and what was not run."""
+def markdown(rows: Sequence[Row], modalities: Sequence[str], collection: str = "") -> str:
+    """Tables of mAP@all, of what was published on ``collection``, of costs, of what was not run."""
     lines = [*_figures(rows, modalities), "", *_costs(rows), "", *_absent(rows)]
+    if collection in PUBLISHED:
+        lines += ["", *_published(collection, modalities)]
     return "\n".join(lines)
 
 
@@ -45,6 +48,17 @@ def _figures(rows: Sequence[Row], modalities: Sequence[str]) -> Iterator[str]:
                     *(spread([one[key] for one in maps]) for key in keys),
                 ]
             )
+
+
+def _published(collection: str, modalities: Sequence[str]) -> Iterator[str]:
+    pairs = list(permutations(modalities, 2))
+    heads = [f"{query} → {gallery}" for query, gallery in pairs]
+    yield _line(["published mAP@all", "mean", *heads, "source"])
+    yield "|---" * (len(heads) + 3) + "|"
+    for row in PUBLISHED[collection]:
+        values = [row.pairs.get(f"{query} to {gallery}") for query, gallery in pairs]
+        cells = ["–" if value is None else f"{value:.3f}" for value in values]
+        yield _line([row.method, f"{row.mean:.3f}", *cells, row.source])
 
 
 def _costs(rows: Sequence[Row]) -> Iterator[str]:

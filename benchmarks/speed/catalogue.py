@@ -11,7 +11,19 @@ from benchmarks.speed.figure import Figure, Options
 Measure = Callable[[Options], Iterator[Figure]]
 
 # name → its module here, and what it measures
-WORK: Mapping[str, str] = MappingProxyType({})
+WORK: Mapping[str, str] = MappingProxyType(
+    {
+        "evaluation": "mAP, mAP@50 and curves of one direction, from the codes on",
+        "growth": "how an evaluation's cost and memory grow with queries and gallery",
+        "search": "exact search in a memory-mapped gallery, and an index",
+        "sweep": "eleven values of λ at once, against one after the other",
+        "training": "training one modality: steps, agreement, memory, what is beside the steps",
+        "gpu_training": "a training step on a GPU",
+        "modalities": "several modalities on one machine",
+        "data_parallel": "one modality in several processes",
+        "store": "large and many objects in S3, with checksums",
+    }
+)
 
 
 def measure_of(name: str) -> Measure:

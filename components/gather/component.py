@@ -19,7 +19,7 @@ def gather(
     """Write the records of all trained encoders into one JSON list.
 
     Args:
-        encoders: of one loop.
+        encoders: of one loop; each file holds one record, or a list of them.
         gathered: the list.
         before: the list of another loop, to which this one's are added.
     """
@@ -27,5 +27,7 @@ def gather(
     from pathlib import Path
 
     records = json.loads(Path(before.path).read_text()) if before else []
-    records += [json.loads(Path(encoder.path).read_text()) for encoder in encoders]
+    for encoder in encoders:
+        found = json.loads(Path(encoder.path).read_text())
+        records += found if isinstance(found, list) else [found]
     Path(gathered.path).write_text(json.dumps(records))

@@ -53,7 +53,9 @@ class Console:
         line = " ".join(str(message).split())
         sys.stderr.write(f"sdml: error: {line}\n")
 
-    def result(self, data: dict[str, Any], text: Sequence[str | RichTable]) -> None:
+    def result(
+        self, data: dict[str, Any] | list[dict[str, Any]], text: Sequence[str | RichTable]
+    ) -> None:
         """Say the result: ``data`` for machines, in ASCII; ``text`` for people.
 
         Raises:

@@ -2,7 +2,7 @@
 
 Exit codes: 0 done, 1 failed, 2 the user's mistake, 130 interrupted from the keyboard, 143 told to
 end by SIGTERM. The signal ends every command at once, also as process 1 of a container, which would
-otherwise not notice it; ``train`` takes the time to keep what it has done.
+otherwise not notice it; ``train`` and ``sweep`` take the time to keep what they have done.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from sdml.cli import (
     resend,
     score,
     search,
+    sweep,
     train,
 )
 from sdml.cli.console import Console, OutputError
@@ -32,7 +33,20 @@ from sdml.cli.options import Parser
 from sdml.errors import Interrupted, RankError, SDMLError
 from sdml.steps.stopping import stop_on_sigterm
 
-_COMMANDS = (init, prepare, prior, train, evaluate, inventory, gc, embed, search, score, resend)
+_COMMANDS = (
+    init,
+    prepare,
+    prior,
+    train,
+    sweep,
+    evaluate,
+    inventory,
+    gc,
+    embed,
+    search,
+    score,
+    resend,
+)
 _INTERRUPTED = 130
 
 

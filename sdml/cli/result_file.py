@@ -35,8 +35,8 @@ def check_writable(path: Path) -> None:
         raise UserError(f"--result must name a file to write, but {path} {what}: name another")
 
 
-def write_result(path: Path, data: dict[str, Any]) -> None:
-    """One JSON object, in ASCII, on one line; what is too long for Kubernetes is left out.
+def write_result(path: Path, data: dict[str, Any] | list[dict[str, Any]]) -> None:
+    """One JSON value, in ASCII, on one line; what is too long for Kubernetes is left out.
 
     Raises:
         ResultFileError: the file takes no more.

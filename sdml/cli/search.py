@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 from rich.table import Table
 
@@ -19,7 +20,8 @@ def add_to(commands: Commands) -> None:
         summary="find the items of one modality that are nearest to a query of another",
         examples="""
 sdml search experiment.yaml --query image --input features.npy --row 3 --gallery text --top 10
-sdml search experiment.yaml --query audio --input tone.wav --gallery image --class 7""",
+sdml search experiment.yaml --query audio --input tone.wav --gallery image --class 7
+sdml search my.yaml --query image --input x.npy --gallery text --codes a.npy --codes b.npy""",
     )
     experiment_argument(parser)
     parser.add_argument("--query", required=True, metavar="M", help="modality of the query")
@@ -28,6 +30,15 @@ sdml search experiment.yaml --query audio --input tone.wav --gallery image --cla
     )
     parser.add_argument("--row", type=int, metavar="I", help="only this row of the input, from 0")
     parser.add_argument("--gallery", required=True, metavar="N", help="modality to search in")
+    parser.add_argument(
+        "--codes",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="CODES.npy",
+        help="codes of the gallery modality that embed wrote, in place of its stored items; may be "
+        "repeated: the files are one gallery",
+    )
     parser.add_argument("--top", type=int, default=10, metavar="K", help="hits a query (10)")
     parser.add_argument(
         "--class", dest="class_name", metavar="NAME", help="the query's class: marks its hits"
@@ -51,6 +62,7 @@ def _run(arguments: argparse.Namespace, console: Console) -> None:
         top=arguments.top,
         class_name=arguments.class_name,
         index=arguments.index,
+        codes=arguments.codes,
     )
     text: list[str | Table] = []
     for query in found.queries:

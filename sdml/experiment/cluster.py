@@ -94,6 +94,7 @@ class ClusterSettings(Settings):
 
     ``config_map`` holds endpoints and ``store_secret`` and ``tracking_secret`` credentials,
     each under the name of the environment variable that it becomes; the last may be absent.
+    ``parallelism`` is how many iterations of one loop of a pipeline may run at a time (None: all).
     """
 
     namespace: str = "sdml"
@@ -106,6 +107,7 @@ class ClusterSettings(Settings):
     store_secret: str = "sdml-store-credentials"  # noqa: S105  (a name)
     tracking_secret: str = "sdml-tracking-credentials"  # noqa: S105  (a name)
     resources: ResourceSettings = ResourceSettings()
+    parallelism: Annotated[Whole, Field(ge=1)] | None = None
 
     @field_validator(
         "namespace", "service_account", "config_map", "store_secret", "tracking_secret"

@@ -9,11 +9,20 @@ from pydantic import Field, field_validator
 from sdml.experiment.base import Settings, SplitName, Whole, one_or_many
 
 
+class SampleSettings(Settings):
+    """A seeded random sample of each modality's queries, in place of all of them."""
+
+    queries: Annotated[Whole, Field(ge=30)]
+    seed: Annotated[Whole, Field(ge=0)] = 0
+
+
 class EvaluationSettings(Settings):
     """What is measured between every ordered pair of modalities (docs/protocol.md).
 
     ``preset: reference`` replaces ``denominator``, ``empty_query`` and ``relevance`` by the
     conventions of the released code, which differ for single- and multi-label collections.
+    With ``sample``, so many queries of each modality are ranked against the whole gallery, and
+    mAP comes with a 95 % confidence interval.
     """
 
     preset: Literal["none", "reference"] = "none"
@@ -24,6 +33,7 @@ class EvaluationSettings(Settings):
     empty_query: Literal["zero", "skip"] = "zero"
     relevance: Literal["any", "exact"] = "any"
     block_mebibytes: Annotated[Whole, Field(ge=1)] = 256
+    sample: SampleSettings | None = None
 
     @field_validator("similarity", mode="before")
     @classmethod

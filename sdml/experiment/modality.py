@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import (
+    Field,
+    SerializerFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from sdml.experiment.base import Number, Settings, SplitName, Whole, one_or_many
 from sdml.experiment.cluster import ResourceSettings
@@ -25,7 +31,8 @@ class SplitSettings(Settings):
     """Shares of a seeded, stratified split, for sources that do not bring their own.
 
     ``validation`` and ``test`` are fractions below 1, or counts of samples. A source that has
-    train and test but no validation gives up ``validation`` from ``validation_from``.
+    train and test but no validation gives up ``validation`` from ``validation_from``: drawn with
+    the seed, or its ``first`` or ``last`` rows, as the released code of SDML takes them.
     """
 
     train: Annotated[Number, Field(gt=0, le=1)] = 0.8
@@ -33,6 +40,7 @@ class SplitSettings(Settings):
     test: Annotated[Number, Field(gt=0)] = 0.1
     seed: Annotated[Whole, Field(ge=0)] = 0
     validation_from: Literal["train", "test"] = "train"
+    validation_take: Literal["drawn", "first", "last"] = "drawn"
 
     @model_validator(mode="after")
     def _shares(self) -> Self:
@@ -43,6 +51,14 @@ class SplitSettings(Settings):
             if count >= 1 and count != int(count):
                 raise ValueError(f"{count:g} is neither a fraction below 1 nor a whole count")
         return self
+
+    @model_serializer(mode="wrap")
+    def _without_usual_take(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """``validation_take`` is said only where it is not the usual one: older digests stay."""
+        said: dict[str, Any] = dump(self)
+        if said.get("validation_take") == "drawn":
+            del said["validation_take"]
+        return said
 
 
 class TrainLabelSettings(Settings):

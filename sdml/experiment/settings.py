@@ -16,9 +16,14 @@ from sdml.experiment.training import TrainingSettings
 
 
 class SweepSettings(Settings):
-    """Values of λ that the sweep pipeline trains each modality with."""
+    """Values of λ that a sweep trains each modality with.
+
+    ``together``: in the sweep pipeline, one pod a modality trains all of them at once, where there
+    is a pod for each λ and modality otherwise.
+    """
 
     lambdas: tuple[Annotated[Number, Field(ge=0, le=1)], ...] = tuple(i / 10 for i in range(11))
+    together: bool = False
 
     @field_validator("lambdas")
     @classmethod

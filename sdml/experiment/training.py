@@ -17,6 +17,7 @@ from sdml.experiment.base import Number, Settings, Whole
 
 Method = Literal["sdml", "classifier", "drcl"]
 Preset = Literal["sdml", "sdml-reference"]
+Precision = Literal["fp32", "bf16", "auto"]
 
 
 class DrclSettings(Settings):
@@ -129,6 +130,7 @@ class TrainingSettings(Settings):
     decoder_output_relu: bool = False
     drop_last: bool = True
     label_count_normalised: bool = False
+    precision: Precision = "fp32"
     device: str = "auto"
     threads: Annotated[Whole, Field(ge=1)] | None = None
     checkpoint_seconds: Annotated[Number, Field(ge=0)] = 30.0
@@ -148,6 +150,8 @@ class TrainingSettings(Settings):
         else:
             usual |= {**_PLAIN, "preset": None, "supervised": "norm"}
             usual |= {"lambda_": 0.0, **_OFF} if self.method == "drcl" else {"drcl": None}
+            if self.method == "drcl" and self.precision == "bf16":
+                usual["precision"] = "fp32"
         strange = [name for name, value in usual.items() if getattr(self, name) != value]
         if strange:
             names = ", ".join(name.rstrip("_") for name in strange)
@@ -165,10 +169,11 @@ class TrainingSettings(Settings):
 
     @model_serializer(mode="wrap")
     def _without_other_methods(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """``drcl`` is said only where it decides anything, so that other digests stay."""
+        """``drcl`` and ``precision`` where they decide anything, so that other digests stay."""
         said: dict[str, Any] = dump(self)
-        if said.get("drcl", ...) is None:
-            del said["drcl"]
+        for name, usual in {"drcl": None, "precision": "fp32"}.items():
+            if said.get(name, ...) == usual:
+                del said[name]
         return said
 
     def decisive(self) -> dict[str, Any]:

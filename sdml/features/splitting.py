@@ -76,18 +76,37 @@ def assign_splits(
     generator = np.random.default_rng(settings.seed)
     labelled = np.flatnonzero(is_labelled(encoded))
     if given_N is None:
+        if settings.validation_take != "drawn":
+            raise DataError(
+                f"split: validation_take {settings.validation_take} takes rows of a split that the "
+                "source brings, but this source brings none: leave validation_take out, or name "
+                "the split under keys"
+            )
         return _all(labelled, encoded, classes, settings, generator)
     if set(np.unique(given_N).tolist()) != {TRAIN, TEST}:
         return given_N
     source = TRAIN if settings.validation_from == "train" else TEST
+    if settings.validation_take != "drawn":
+        return _taken(given_N, source, settings)
     pool = labelled[given_N[labelled] == source]
     groups = _groups(encoded[pool], classes)
     sizes = np.bincount(groups, minlength=classes)
-    wanted = _wanted(settings.validation, len(pool), settings.validation_from)
+    wanted = _wanted(
+        settings.validation, len(pool), f"labelled samples of {settings.validation_from}"
+    )
     counts = _share(wanted, sizes, np.minimum(1, sizes // 3), np.maximum(sizes - 1, 0))
     result = given_N.copy()
     result[pool[_draw(groups, [counts], generator)[0]]] = VALIDATION
     _repair(result, encoded, np.flatnonzero(result != given_N))
+    return result
+
+
+def _taken(given_N: SplitArray, source: int, settings: SplitSettings) -> SplitArray:
+    """The first or last rows of a split, labelled or not, whatever their classes."""
+    pool = np.flatnonzero(given_N == source)
+    wanted = _wanted(settings.validation, len(pool), f"samples of {settings.validation_from}")
+    result = given_N.copy()
+    result[pool[:wanted] if settings.validation_take == "first" else pool[-wanted:]] = VALIDATION
     return result
 
 
@@ -101,7 +120,9 @@ def _all(
     groups = _groups(encoded[labelled], classes)
     sizes = np.bincount(groups, minlength=classes)
     lowest = np.minimum(1, sizes // 3)
-    wanted = [_wanted(s, len(labelled), "all") for s in (settings.test, settings.validation)]
+    wanted = [
+        _wanted(s, len(labelled), "labelled samples") for s in (settings.test, settings.validation)
+    ]
     if sum(wanted) >= len(labelled) > 0:
         raise DataError(
             f"split: validation and test ask for {sum(wanted)} of {len(labelled)} labelled "
@@ -143,14 +164,14 @@ def _rounded(value: float) -> int:
     return math.floor(value + 0.5)
 
 
-def _wanted(share: float, available: int, source: str) -> int:
+def _wanted(share: float, available: int, what: str) -> int:
     """A share below 1 as a count (at least one), or a count that must be there to take."""
     if share < 1:
         return max(1, _rounded(share * available))
     if share >= available:
         raise DataError(
-            f"split: {int(share)} samples were asked for, but of the {available} labelled samples "
-            f"of {source} some must stay: lower that count in split"
+            f"split: {int(share)} samples were asked for, but of the {available} {what} some must "
+            "stay: lower that count in split"
         )
     return int(share)
 

@@ -11,12 +11,14 @@
     modalities    {name: number of items}
     classes       [str] or null
     mean_chance   float: mean over the directions
-    means         {similarity: {map, map_at_k}}: means over the directions
+    means         {similarity: {map, map_at_k, map_interval: {low, high}}}: over the directions
     pairs         [{query, gallery, similarity, map, map_at_k, k, chance, queries, gallery_size,
                     empty, per_class_map: {class: float},
-                    curves: {recall_levels, precision_at_recall, scopes, precision_at_scope}}]
+                    curves: {recall_levels, precision_at_recall, scopes, precision_at_scope},
+                    sampled: {population, map: {low, high}, map_at_k: {low, high}}}]
     histories     {modality: [{epoch, train_loss, ...}]}, empty when none were given
 
+``sampled`` and ``map_interval`` are there only if the queries are a sample: 95 % intervals.
 Numbers that are not finite (a history may hold some) are null.
 """
 
@@ -28,6 +30,8 @@ import math
 from collections.abc import Mapping, Sequence
 
 from sdml.retrieval.cross_modal import CrossModalResult
+from sdml.retrieval.direction import PairResult
+from sdml.retrieval.similarity import Similarity
 
 SCHEMA = 1
 
@@ -57,16 +61,29 @@ def report_document(
             similarity: {
                 "map": evaluation.mean_map(similarity),
                 "map_at_k": evaluation.mean_map_at_k(similarity),
+                **_interval(evaluation, similarity),
             }
             for similarity in evaluation.similarities
         },
-        "pairs": [dataclasses.asdict(pair) for pair in evaluation.pairs],
+        "pairs": [_pair(pair) for pair in evaluation.pairs],
         "histories": {
             name: [dict(record) for record in history] for name, history in histories.items()
         },
     }
     text = json.dumps(_plain(document), indent=1, ensure_ascii=False, allow_nan=False)
     return (text + "\n").encode()
+
+
+def _interval(evaluation: CrossModalResult, similarity: Similarity) -> dict[str, object]:
+    found = evaluation.mean_intervals.get(similarity)
+    return {} if found is None else {"map_interval": dataclasses.asdict(found)}
+
+
+def _pair(pair: PairResult) -> dict[str, object]:
+    made = dataclasses.asdict(pair)
+    if pair.sampled is None:
+        del made["sampled"]
+    return made
 
 
 def _plain(value: object) -> JSON:

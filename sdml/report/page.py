@@ -93,7 +93,10 @@ def _map_table(evaluation: CrossModalResult, similarity: Similarity) -> str:
 
 def _map_cell(pair: PairResult) -> str:
     shade = f"--v:{100 * pair.map:.0f}%"
-    return f'<td style="{shade}">{pair.map:.3f}<small>{pair.map_at_k:.3f}</small></td>'
+    reach = ""
+    if pair.sampled is not None:
+        reach = f" ±{(pair.sampled.map.high - pair.sampled.map.low) / 2:.3f}"
+    return f'<td style="{shade}">{pair.map:.3f}{reach}<small>{pair.map_at_k:.3f}</small></td>'
 
 
 def _reading(evaluation: CrossModalResult) -> str:
@@ -113,6 +116,13 @@ def _reading(evaluation: CrossModalResult) -> str:
         f"{empty} queries, over all directions, have no relevant item in their gallery.",
         "Means over directions give each direction the same weight.",
     ]
+    sampled = [pair for pair in evaluation.pairs if pair.sampled is not None]
+    if sampled:
+        most = max(pair.queries for pair in sampled)
+        sentences.append(
+            f"The queries are a random sample of at most {most} of each modality, ranked against "
+            "the whole gallery; ± is half the width of the 95 % confidence interval."
+        )
     return "".join(f"<li>{escape(sentence)}</li>" for sentence in sentences)
 
 

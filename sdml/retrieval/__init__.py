@@ -8,7 +8,9 @@ from sdml.retrieval.cross_modal import CrossModalResult, evaluate
 from sdml.retrieval.curves import Curves
 from sdml.retrieval.direction import PairResult, score_codes
 from sdml.retrieval.protocol import Protocol
+from sdml.retrieval.sampled import QuerySample, evaluate_sampled
 from sdml.retrieval.search import SearchResult, search
+from sdml.retrieval.shards import merge, search_shards
 from sdml.retrieval.similarity import (
     cosine_representation,
     default_temperature,
@@ -20,13 +22,17 @@ __all__ = [
     "Curves",
     "PairResult",
     "Protocol",
+    "QuerySample",
     "RetrievalScores",
     "SearchResult",
     "cosine_representation",
     "default_temperature",
     "evaluate",
+    "evaluate_sampled",
+    "merge",
     "posterior_representation",
     "score",
     "score_codes",
     "search",
+    "search_shards",
 ]

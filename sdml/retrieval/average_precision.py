@@ -62,14 +62,17 @@ def score(
     block_bytes: int = BLOCK_BYTES,
     threads: int | None = None,
     device: torch.device | str | None = None,
+    compiled: bool | None = None,
 ) -> RetrievalScores:
     """Rank the gallery for each query by inner product, and judge the rankings.
 
     ``query_QK`` and ``gallery_GK`` are representations (see ``similarity``), labels are class
     numbers (N,) or multi-hot (N, C). ``block_bytes`` bounds the extra memory, but one query at a
     time is always possible. ``threads`` sort (None: as many as torch uses); the matrix product
-    uses the threads of the numerical library. With a ``device``, torch computes there. Raises
-    DataError for codes or labels that do not fit together.
+    uses the threads of the numerical library. With a ``device``, torch computes there.
+    ``compiled`` says whether numba, if installed, makes machine code to rank with (None: where
+    that pays); the result is the same to the last bit. Raises DataError for codes or labels that
+    do not fit together.
     """
     return score_rows(
         Rows(checked_codes(query_QK, "query")),
@@ -80,6 +83,7 @@ def score(
         block_bytes=block_bytes,
         threads=threads,
         device=device,
+        compiled=compiled,
     )
 
 
@@ -93,6 +97,7 @@ def score_rows(
     block_bytes: int,
     threads: int | None,
     device: torch.device | str | None,
+    compiled: bool | None = None,
 ) -> RetrievalScores:
     """Like :func:`score`, for rows that need not exist all at once."""
     if query.width != gallery.width:
@@ -110,7 +115,7 @@ def score_rows(
     gallery_labels = checked_labels(gallery_labels, len(gallery), "gallery")
     relevance = relevance_between(query_labels, gallery_labels, protocol.relevance)
     if device is None:
-        found = rank(query, gallery, relevance, protocol.top_k, block_bytes, threads)
+        found = rank(query, gallery, relevance, protocol.top_k, block_bytes, threads, compiled)
     else:
         place = torch.device(device)
         found = rank_on(place, query, gallery, relevance, protocol.top_k, block_bytes)

@@ -1,8 +1,8 @@
 """Ranking on the processor: blocks of queries against the whole gallery, in bounded memory.
 
-One float32 matrix product for each block, then chunks of rows that fit in a core's cache, sorted
-by several threads. Queries with the same relevant items are neighbours, so that a chunk needs
-their relevance only once.
+One float32 matrix product for each block, then chunks of rows that fit in a core's cache, ranked
+by several threads: by sorting, or by counting where ``compiled`` pays. Queries with the same
+relevant items are neighbours, so that a chunk needs their relevance only once.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from sdml.retrieval.found import Found, found_in
+from sdml.retrieval.compiled import kernel_for, ranked_by_counting
+from sdml.retrieval.found import Found, depths_for, found_in, found_of
 from sdml.retrieval.ranking import ranked_relevance
 from sdml.retrieval.relevance import Relevance
 from sdml.retrieval.rows import Rows, repeated_rows
@@ -20,7 +21,7 @@ from sdml.retrieval.rows import Rows, repeated_rows
 _SORT_SCORES = 3 * 2**15  # scores sorted at a time: they stay in a core's cache
 _CHUNK_SCORES = 4 * _SORT_SCORES  # scores of one task: enough to outweigh its calls
 _CHUNK_COST = 64  # bytes that a chunk may hold for each of its scores
-_BLOCK_ROWS = 512
+_BLOCK_ROWS = 768  # queries of one product: the gallery is packed anew for each
 _KEPT_BYTES = 31 * 2**20
 
 
@@ -31,10 +32,16 @@ def rank(
     top_k: int,
     block_bytes: int,
     threads: int,
+    compiled: bool | None = None,
 ) -> Found:
-    """Rank the gallery for each query and reduce the rankings, in ``block_bytes`` of memory."""
+    """Rank the gallery for each query and reduce the rankings, in ``block_bytes`` of memory.
+
+    ``compiled`` as for :func:`sdml.retrieval.score`.
+    """
     _keep_freed_memory(min(_KEPT_BYTES, block_bytes // 2))
     queries, items = len(query), len(gallery)
+    kernel = kernel_for(queries * items, compiled)
+    depths_S = depths_for(items, top_k)
     repeated = repeated_rows(gallery)
     order_Q = relevance.grouped()
     threads = max(1, min(threads, block_bytes // (2 * items * _CHUNK_COST)))
@@ -42,6 +49,7 @@ def rank(
     row_bytes = 4 * (items + query.width)
     spare = block_bytes - threads * chunk * items * _CHUNK_COST
     block = max(1, min(_BLOCK_ROWS, queries, spare // row_bytes))
+    block = -(-queries // -(-queries // block))  # as many blocks, of one size
     chunk = min(chunk, -(-block // threads))
     few = max(1, _SORT_SCORES // items)
     scores_BG = np.empty((block, items), dtype=np.float32)
@@ -51,12 +59,15 @@ def rank(
         scores_RG = scores_BG[: len(queries_B)][rows]
         if repeated is not None:
             scores_RG[:, repeated[0]] = scores_RG[:, repeated[1]]
+        if kernel is not None:
+            relevant_RG = relevance.rows(queries_B[rows])
+            return found_of(*ranked_by_counting(kernel, scores_RG, relevant_RG, depths_S))
         ranked_RG = np.empty(scores_RG.shape, dtype=np.bool_)
         for start in range(0, len(ranked_RG), few):
             some = slice(start, start + few)
             relevant_RG = relevance.rows(queries_B[rows][some])
             ranked_RG[some] = ranked_relevance(scores_RG[some], relevant_RG)
-        return found_in(ranked_RG, top_k)
+        return found_in(ranked_RG, depths_S)
 
     parts: list[Found] = []
     with ThreadPoolExecutor(threads) as pool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -12,6 +12,7 @@ import torch
 from sdml.errors import DataError, UserError
 from sdml.retrieval.average_precision import BLOCK_BYTES
 from sdml.retrieval.direction import PairResult, rows_of, score_direction
+from sdml.retrieval.interval import Interval
 from sdml.retrieval.protocol import Protocol
 from sdml.retrieval.similarity import (
     SIMILARITIES,
@@ -27,7 +28,8 @@ class CrossModalResult:
 
     ``sizes`` gives the number of items of each modality, in the order of the report.
     ``temperature`` is that of the posterior similarity, None if it was not asked for. ``pairs``
-    holds every ordered pair i ≠ j under every similarity.
+    holds every ordered pair i ≠ j under every similarity. ``mean_intervals`` has the 95 % interval
+    of each ``mean_map``, if the queries are a sample.
     """
 
     protocol: Protocol
@@ -36,6 +38,7 @@ class CrossModalResult:
     classes: tuple[str, ...] | None
     temperature: float | None
     pairs: tuple[PairResult, ...]
+    mean_intervals: dict[Similarity, Interval] = field(default_factory=dict)
 
     @property
     def modalities(self) -> tuple[str, ...]:
@@ -91,28 +94,9 @@ def evaluate(
     SubspaceError for a missing or unfit projection; UserError for an unknown or repeated
     similarity.
     """
-    if len(modalities) < 2:
-        raise DataError(
-            "retrieval between modalities needs at least two of them; received "
-            f"{', '.join(modalities) or 'none'}: train another modality first"
-        )
-    if not similarities or len(set(similarities)) != len(similarities):
-        raise UserError(
-            f"name each similarity once, and at least one; received {', '.join(similarities)}: "
-            f"choose from {', '.join(SIMILARITIES)}"
-        )
-    widths = {name: np.shape(codes)[1:] for name, (codes, _) in modalities.items()}
-    if len(set(widths.values())) > 1:
-        listed = ", ".join(f"{name} {width}" for name, width in widths.items())
-        raise DataError(
-            f"all modalities must have codes of one width; received {listed}: "
-            "embed them with encoders of one subspace"
-        )
-    if projection_KC is not None:
-        width = next(iter(widths.values()))
-        projection_KC = checked_projection(projection_KC, width[0] if width else 0, "evaluation")
-        if temperature is None:
-            temperature = projection_temperature(projection_KC)
+    projection_KC, temperature = checked_collection(
+        modalities, similarities, projection_KC, temperature
+    )
     pairs: list[PairResult] = []
     for similarity in similarities:
         rows = {
@@ -150,3 +134,38 @@ def evaluate(
         temperature=temperature if "posterior" in similarities else None,
         pairs=tuple(pairs),
     )
+
+
+def checked_collection(
+    modalities: Mapping[str, tuple[np.ndarray, np.ndarray]],
+    similarities: Sequence[Similarity],
+    projection_KC: np.ndarray | None,
+    temperature: float | None,
+) -> tuple[np.ndarray | None, float | None]:
+    """The projection and its temperature, of codes that can be compared.
+
+    Raises DataError, UserError and SubspaceError as :func:`evaluate` does.
+    """
+    if len(modalities) < 2:
+        raise DataError(
+            "retrieval between modalities needs at least two of them; received "
+            f"{', '.join(modalities) or 'none'}: train another modality first"
+        )
+    if not similarities or len(set(similarities)) != len(similarities):
+        raise UserError(
+            f"name each similarity once, and at least one; received {', '.join(similarities)}: "
+            f"choose from {', '.join(SIMILARITIES)}"
+        )
+    widths = {name: np.shape(codes)[1:] for name, (codes, _) in modalities.items()}
+    if len(set(widths.values())) > 1:
+        listed = ", ".join(f"{name} {width}" for name, width in widths.items())
+        raise DataError(
+            f"all modalities must have codes of one width; received {listed}: "
+            "embed them with encoders of one subspace"
+        )
+    if projection_KC is not None:
+        width = next(iter(widths.values()))
+        projection_KC = checked_projection(projection_KC, width[0] if width else 0, "evaluation")
+        if temperature is None:
+            temperature = projection_temperature(projection_KC)
+    return projection_KC, temperature

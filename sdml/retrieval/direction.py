@@ -11,6 +11,7 @@ import torch
 from sdml.errors import DataError, SubspaceError, UserError
 from sdml.retrieval.average_precision import BLOCK_BYTES, RetrievalScores, score_rows
 from sdml.retrieval.curves import Curves
+from sdml.retrieval.interval import Interval
 from sdml.retrieval.protocol import Protocol
 from sdml.retrieval.relevance import checked_labels
 from sdml.retrieval.rows import Rows
@@ -24,12 +25,22 @@ from sdml.retrieval.similarity import (
 
 
 @dataclass(frozen=True, kw_only=True)
+class Sampled:
+    """How many queries there are of which a sample was taken, and 95 % intervals."""
+
+    population: int
+    map: Interval
+    map_at_k: Interval
+
+
+@dataclass(frozen=True, kw_only=True)
 class PairResult:
     """The figures of one direction under one similarity.
 
     ``queries`` and ``gallery_size`` are numbers of items; ``empty`` counts the queries without a
     relevant item in the gallery. ``per_class_map`` is the mean AP over the whole ranking of the
-    queries that hold a class, for each class that some counted query holds.
+    queries that hold a class, for each class that some counted query holds. ``sampled`` is None
+    if all queries were ranked.
     """
 
     query: str
@@ -44,6 +55,7 @@ class PairResult:
     empty: int
     curves: Curves
     per_class_map: dict[str, float] = field(default_factory=dict)
+    sampled: Sampled | None = None
 
 
 def represent(
@@ -171,6 +183,19 @@ def score_direction(
         threads=threads,
         device=device,
     )
+    return pair_of(scores, query_labels, similarity=similarity, names=names, classes=classes)
+
+
+def pair_of(
+    scores: RetrievalScores,
+    query_labels: np.ndarray,
+    *,
+    similarity: Similarity,
+    names: tuple[str, str],
+    classes: Sequence[str] | None,
+    sampled: Sampled | None = None,
+) -> PairResult:
+    """The figures of one direction, of its scores. Raises DataError for labels without a name."""
     return PairResult(
         query=names[0],
         gallery=names[1],
@@ -184,6 +209,7 @@ def score_direction(
         empty=scores.empty,
         curves=scores.curves,
         per_class_map=_per_class(scores, query_labels, classes),
+        sampled=sampled,
     )
 
 

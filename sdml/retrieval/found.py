@@ -32,17 +32,33 @@ class Found:
         return cls(**made)
 
 
-def found_in(ranked_RG: np.ndarray, top_k: int) -> Found:
-    """Reduce rankings, given as bool (R, G): is the item at this rank relevant?"""
+def depths_for(gallery: int, top_k: int) -> np.ndarray:
+    """The depths at which hits are counted: everything, k, and the scopes; int64, at most G."""
+    return np.minimum(np.array([gallery, top_k, *scopes_for(gallery)], dtype=np.int64), gallery)
+
+
+def found_in(ranked_RG: np.ndarray, depths_S: np.ndarray) -> Found:
+    """Reduce rankings, given as bool (R, G): is the item at this rank relevant?
+
+    ``depths_S`` are those of :func:`depths_for`.
+    """
     rows, gallery = ranked_RG.shape
     # One position for each relevant item, row after row: row * gallery + rank - 1.
     at_H = np.flatnonzero(ranked_RG)
     before_R = np.arange(rows) * gallery
-    depths_S = np.minimum([gallery, top_k, *scopes_for(gallery)], gallery)
     reached_RS = np.searchsorted(at_H, before_R[:, None] + depths_S)
     starts_R = np.concatenate([[0], reached_RS[:-1, 0]])
     hits_RS = reached_RS - starts_R[:, None]
-    precision_H = _precision(at_H, before_R, starts_R, hits_RS[:, 0])
+    return found_of(_precision(at_H, before_R, starts_R, hits_RS[:, 0]), hits_RS)
+
+
+def found_of(precision_H: np.ndarray, hits_RS: np.ndarray) -> Found:
+    """The same from the precision at each relevant rank, row after row, and the hits in reach.
+
+    ``precision_H`` is float64; ``hits_RS`` are whole numbers, at the depths of
+    :func:`depths_for`.
+    """
+    starts_R = np.cumsum(hits_RS[:, 0]) - hits_RS[:, 0]
     return Found(
         relevant_Q=hits_RS[:, 0],
         hits_Q=hits_RS[:, 1],

@@ -11,7 +11,7 @@ from sdml.retrieval.best import Run
 from sdml.retrieval.similarity import Similarity
 
 _SLICE_ROWS = 512  # rows that stay in a core's cache between two uses
-_FEW_QUERIES = 4  # for which a product for each row costs less than packing the rows
+FEW_QUERIES = 4  # for which a product for each row costs less than packing the rows
 _ROUNDING = 2.0**-24
 _ALMOST_UNIT = 1e-5
 _SAFE_SQUARES = (1e-30, 1e30)  # of rows whose float32 squares neither vanish nor overflow
@@ -23,6 +23,7 @@ class Block:
     ``represented`` makes of codes, and of a name for them, the rows whose inner product is the
     similarity. For the cosine of float32 and float16 codes it is asked only for the few rows that
     ``exact_rows`` must give: the lengths of the others are divided out of their scores.
+    ``room_BK`` is float32 memory for such codes if they must be widened; a few queries do without.
     """
 
     def __init__(
@@ -31,14 +32,14 @@ class Block:
         start: int,
         represented: Callable[[np.ndarray, str], np.ndarray],
         similarity: Similarity,
+        room_BK: np.ndarray | None = None,
     ) -> None:
         self._codes_BK = codes_BK
         self._what = f"gallery from row {start}"
         self._represented = represented
-        self._rows_BK: np.ndarray | None = None
-        if similarity == "cosine" and codes_BK.dtype in (np.float32, np.float16):
-            half = codes_BK.dtype == np.float16
-            self._rows_BK = np.empty(codes_BK.shape, np.float32) if half else codes_BK
+        self._measurable = similarity == "cosine" and codes_BK.dtype in (np.float32, np.float16)
+        self._rows_BK = codes_BK if codes_BK.dtype == np.float32 else None
+        self._room_BK = room_BK
         self._squares_B: np.ndarray | None = None
         self._whole_BK: np.ndarray | None = None
 
@@ -57,12 +58,12 @@ class Block:
 
         Raises DataError for codes that are not finite.
         """
-        if self._whole_BK is None and self._rows_BK is not None:
-            self._multiply(self._rows_BK, query_RK, scores_RB, run)
+        if self._measurable:
+            self._multiply(query_RK, scores_RB, run)
             scale_B, error = self._scale()
             if scale_B is not None:
                 scores_RB *= scale_B
-        if self._rows_BK is None:
+        if not self._measurable:
             if self._whole_BK is None:
                 self._whole_BK = self._represented(self._codes_BK, self._what)
             np.matmul(query_RK, self._whole_BK.T, out=scores_RB)
@@ -71,40 +72,49 @@ class Block:
         # and the division by it, by half as many and a few.
         return float(error + (2 * query_RK.shape[1] + 16) * _ROUNDING)
 
-    def _multiply(
-        self,
-        rows_BK: np.ndarray,
-        query_RK: np.ndarray,
-        scores_RB: np.ndarray,
-        run: Run,
-    ) -> None:
+    def _multiply(self, query_RK: np.ndarray, scores_RB: np.ndarray, run: Run) -> None:
         """The inner products, and once the rows' squares."""
-        few = len(query_RK) <= _FEW_QUERIES
+        few = len(query_RK) <= FEW_QUERIES
         measured = self._squares_B is not None
         squares_B = np.empty(len(self), np.float32) if self._squares_B is None else self._squares_B
+        made_BK = self._rows_BK
+        # torch widens float16 with vector instructions, ten times as fast as numpy
+        half_BK = (
+            None if made_BK is not None else torch.from_numpy(np.asarray(_Lent(self._codes_BK)))
+        )
+        if made_BK is None and not few:
+            shape = self._codes_BK.shape
+            made_BK = np.empty(shape, np.float32) if self._room_BK is None else self._room_BK
+            made_BK = made_BK[: len(self)]
 
         def work(first: int) -> None:
             some = slice(first, first + _SLICE_ROWS)
+            if made_BK is None:
+                assert half_BK is not None
+                rows_SK = half_BK[some].float().numpy()
+            else:
+                rows_SK = made_BK[some]
+                if half_BK is not None:
+                    torch.from_numpy(rows_SK).copy_(half_BK[some])
             if not measured:
-                if rows_BK is not self._codes_BK:
-                    _widen(self._codes_BK[some], rows_BK[some])
-                np.vecdot(rows_BK[some], rows_BK[some], out=squares_B[some])
+                np.vecdot(rows_SK, rows_SK, out=squares_B[some])
             if few:
                 for row, query_K in enumerate(query_RK):
-                    np.vecdot(rows_BK[some], query_K, out=scores_RB[row, some])
+                    np.vecdot(rows_SK, query_K, out=scores_RB[row, some])
 
         if few or not measured:
             list(run(work, range(0, len(self), _SLICE_ROWS)))
         if not few:
-            np.matmul(query_RK, rows_BK.T, out=scores_RB)
-        self._squares_B = squares_B
+            assert made_BK is not None
+            np.matmul(query_RK, made_BK.T, out=scores_RB)
+        self._rows_BK, self._squares_B = made_BK, squares_B
 
     def _scale(self) -> tuple[np.ndarray | None, float]:
         """What scores must be multiplied with; or nothing, and the error that makes."""
         assert self._squares_B is not None
         squares_B = self._squares_B
         if not (squares_B.min() > _SAFE_SQUARES[0] and squares_B.max() < _SAFE_SQUARES[1]):
-            self._rows_BK = None  # too short, too long or not finite: only float64 will do
+            self._measurable = False  # too short, too long or not finite: only float64 will do
             return None, 0.0
         scale_B = 1 / np.sqrt(squares_B)
         off = float(np.abs(scale_B - 1).max())
@@ -120,8 +130,3 @@ class _Lent:
             **values.__array_interface__,
             "data": (values.__array_interface__["data"][0], False),
         }
-
-
-def _widen(half_SK: np.ndarray, rows_SK: np.ndarray) -> None:
-    """float16 rows as float32: torch does it with vector instructions, ten times as fast."""
-    torch.from_numpy(rows_SK).copy_(torch.from_numpy(np.asarray(_Lent(half_SK))))

@@ -39,7 +39,7 @@ def rank_on(
         if pairs is not None:
             scores_BG[:, pairs[0]] = scores_BG[:, pairs[1]]
         order_BG = torch.sort(scores_BG, dim=1, descending=True, stable=True).indices
-        relevant_BG = _moved(relevance.rows(queries_B).astype(np.bool_), device)
+        relevant_BG = _moved(relevance.rows(queries_B), device)
         parts.append(_found(relevant_BG.gather(1, order_BG), top_k))
     return Found.joined(parts, order_Q)
 

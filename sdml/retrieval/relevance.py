@@ -84,10 +84,10 @@ class SameLabel:
         return np.argsort(self.query_Q, kind="stable")
 
     def rows(self, queries_R: np.ndarray) -> np.ndarray:
-        """Relevance of the gallery to these queries: 0 and 1, (R, G), perhaps read-only."""
+        """Relevance of the gallery to these queries: bool (R, G), perhaps one row shown R times."""
         wanted_R = self.query_Q[queries_R]
         if (wanted_R == wanted_R[0]).all():
-            same_G = (self.gallery_G == wanted_R[0]).astype(np.int32)
+            same_G = self.gallery_G == wanted_R[0]
             return np.broadcast_to(same_G, (len(wanted_R), len(same_G)))
         result: np.ndarray = wanted_R[:, None] == self.gallery_G[None, :]
         return result
@@ -97,11 +97,12 @@ class SameLabel:
 class SharedLabel:
     """Relevant if at least one class is common to both sets.
 
-    ``query_QC`` is bool; ``holders_CB`` has, for each class, a bit for each gallery item.
+    ``query_QC`` is bool; ``holders_CW`` has, for each class, a bit for each gallery item, eight
+    bytes in a word (uint64).
     """
 
     query_QC: np.ndarray
-    holders_CB: np.ndarray
+    holders_CW: np.ndarray
     items: int
 
     def grouped(self) -> np.ndarray:
@@ -109,12 +110,12 @@ class SharedLabel:
         return np.argsort(_numbers(np.packbits(self.query_QC, axis=1)), kind="stable")
 
     def rows(self, queries_R: np.ndarray) -> np.ndarray:
-        """Relevance of the gallery to these queries: 0 and 1, (R, G)."""
-        bits_RB = np.empty((len(queries_R), self.holders_CB.shape[1]), dtype=np.uint8)
-        for row, query in enumerate(queries_R):
-            held = np.flatnonzero(self.query_QC[query])
-            np.bitwise_or.reduce(self.holders_CB[held], axis=0, out=bits_RB[row])
-        return np.unpackbits(bits_RB, axis=1, count=self.items)
+        """Relevance of the gallery to these queries: bool (R, G)."""
+        bits_RW = np.zeros((len(queries_R), self.holders_CW.shape[1]), dtype=np.uint64)
+        row_H, class_H = np.nonzero(self.query_QC[queries_R])
+        for row, held in zip(row_H.tolist(), class_H.tolist(), strict=True):
+            bits_RW[row] |= self.holders_CW[held]
+        return np.unpackbits(bits_RW.view(np.uint8), axis=1, count=self.items).view(np.bool_)
 
 
 Relevance = SameLabel | SharedLabel
@@ -141,8 +142,11 @@ def relevance_between(
         )
     if rule == "exact":
         return _same(*_set_numbers(query_labels, gallery_labels))
-    holders_CB = np.packbits(gallery_labels.T, axis=1)
-    return SharedLabel(query_labels, holders_CB, len(gallery_labels))
+    held_CB = np.packbits(gallery_labels.T, axis=1)
+    words = -(-held_CB.shape[1] // 8)
+    holders_CW = np.zeros((len(held_CB), words), dtype=np.uint64)
+    holders_CW.view(np.uint8)[:, : held_CB.shape[1]] = held_CB
+    return SharedLabel(query_labels, holders_CW, len(gallery_labels))
 
 
 def _same(query_Q: np.ndarray, gallery_G: np.ndarray) -> SameLabel:

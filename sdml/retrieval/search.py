@@ -19,11 +19,11 @@ from sdml.errors import DataError, UserError
 from sdml.retrieval.average_precision import BLOCK_BYTES
 from sdml.retrieval.best import Best, Run
 from sdml.retrieval.direction import represent
-from sdml.retrieval.gallery_block import Block
+from sdml.retrieval.gallery_block import FEW_QUERIES, Block
 from sdml.retrieval.similarity import Similarity
 
-_QUERY_ROWS = 512
-_GALLERY_ROWS = 8192
+_QUERY_ROWS = 1024
+_BLOCK_SCORES = 2**22  # of a block of the gallery: queries times items
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -82,17 +82,22 @@ def search(
     # itself, its comparison, and its place and float64 value where all must be looked at.
     width = gallery_GK.shape[1]
     queries = max(1, min(_QUERY_ROWS, len(unit_QK), block_bytes // (64 * width)))
-    step = max(1, min(_GALLERY_ROWS, block_bytes // (24 * width + 48 * queries), len(gallery_GK)))
+    most = min(2**15, max(2**12, _BLOCK_SCORES // queries))
+    step = max(1, min(most, block_bytes // (24 * width + 48 * queries), len(gallery_GK)))
     best = [
         Best(unit_QK[row : row + queries], depth, pair_bytes=block_bytes // 4)
         for row in range(0, len(unit_QK), queries)
     ]
     scores_S = np.empty(step * queries, dtype=np.float32)
+    room_SK = None
+    if gallery_GK.dtype == np.float16 and queries > FEW_QUERIES and similarity == "cosine":
+        room_SK = np.empty((step, width), dtype=np.float32)
     workers = threads or torch.get_num_threads()
     with ThreadPoolExecutor(workers) as pool:
         run: Run = pool.map if workers > 1 else map
         for start in range(0, len(gallery_GK), step):
-            block = Block(np.asarray(gallery_GK[start : start + step]), start, rows, similarity)
+            codes_BK = np.asarray(gallery_GK[start : start + step])
+            block = Block(codes_BK, start, rows, similarity, room_SK)
             for group in best:
                 shape = len(group.query_RK), len(block)
                 scores_RB = scores_S[: shape[0] * shape[1]].reshape(shape)

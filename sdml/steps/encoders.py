@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +12,7 @@ from pydantic import ValidationError
 
 from sdml.errors import DataError, IntegrityError, NotFoundError, SubspaceError
 from sdml.experiment import KeySettings, SplitName
+from sdml.experiment.base import NAME
 from sdml.features import (
     FittedExtractor,
     Split,
@@ -19,6 +21,7 @@ from sdml.features import (
     load_split,
     read_vectors,
 )
+from sdml.steps.code_files import room_for
 from sdml.steps.context import Context, origin
 from sdml.steps.contract import stored_subspace
 from sdml.store import Version
@@ -73,14 +76,16 @@ def newest_encoders(
         subspace = current.path
     found = []
     for modality in context.catalog.modalities("encoder"):
-        fitting = [
-            version
-            for version in context.catalog.versions("encoder", modality)
-            if origin(version, "subspace") == subspace
-        ]
-        if fitting and modality not in leave_out:
-            found.append(fitting[-1])
+        if modality not in leave_out:
+            found += _newest(context, modality, subspace)
     return found
+
+
+def _newest(context: Context, modality: str, subspace: str) -> list[Version]:
+    """The newest encoder of a modality for a subspace, or none."""
+    versions = context.catalog.newest_first("encoder", modality)
+    fitting = (version for version in versions if origin(version, "subspace") == subspace)
+    return list(islice(fitting, 1))
 
 
 def newest_encoder(context: Context, modality: str) -> Version:
@@ -89,14 +94,16 @@ def newest_encoder(context: Context, modality: str) -> Version:
     Raises:
         NotFoundError: there is none; says which modalities have one.
     """
-    encoders = {v.manifest.modality or "": v for v in newest_encoders(context)}
-    if modality not in encoders:
-        raise NotFoundError(
-            f"{context.catalog.uri} holds no encoder of modality {modality!r} for the current "
-            f"subspace (it has: {', '.join(encoders) or 'none'}): "
-            f"run 'sdml train FILE.yaml --modality {modality}' first"
-        )
-    return encoders[modality]
+    current = stored_subspace(context)
+    if current is not None and NAME.fullmatch(modality):
+        for version in _newest(context, modality, current.path):
+            return version
+    have = ", ".join(version.manifest.modality or "" for version in newest_encoders(context))
+    raise NotFoundError(
+        f"{context.catalog.uri} holds no encoder of modality {modality!r} for the current "
+        f"subspace (it has: {have or 'none'}): "
+        f"run 'sdml train FILE.yaml --modality {modality}' first"
+    )
 
 
 def open_encoder(context: Context, version: Version) -> OpenEncoder:
@@ -161,7 +168,14 @@ def same_subspace(context: Context, versions: Sequence[Version]) -> Version:
 def codes_of(
     context: Context, encoder: OpenEncoder, split: SplitName
 ) -> tuple[npt.NDArray[np.float32], Split]:
-    """Codes of one split of the feature set that an encoder was trained on."""
+    """Codes of one split of the feature set that an encoder was trained on.
+
+    Many of them are kept in a file in the scratch folder and not in memory.
+
+    Raises:
+        StoreFullError: there is no room for that file.
+    """
     features = context.catalog.get(origin(encoder.version, "features"))
     part = load_split(lambda name: context.catalog.local(features, name), split)
-    return encoder.network.embed(part.features_ND), part
+    shape = (len(part.features_ND), encoder.network.code_dim)
+    return encoder.network.embed(part.features_ND, out=room_for(shape, context.scratch)), part

@@ -6,14 +6,14 @@ import json
 import logging
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from sdml.errors import NotFoundError, UserError
 from sdml.experiment import EvaluationSettings
 from sdml.report import build_report
-from sdml.retrieval import CrossModalResult, Protocol
+from sdml.retrieval import CrossModalResult, Protocol, QuerySample, evaluate_sampled
 from sdml.retrieval import evaluate as evaluate_pairs
 from sdml.steps.context import Context, read_subspace
 from sdml.steps.encoders import codes_of, newest_encoders, open_encoder, same_subspace
@@ -25,23 +25,34 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluated:
-    """Figures under the first similarity of the settings; the report has all of them."""
+    """Figures under the first similarity of the settings; the report has all of them.
+
+    Of a sample of the queries, each pair has ``low`` and ``high``, and the mean an interval too.
+    """
 
     report: str
     similarity: str
     pairs: list[dict[str, Any]]
     mean_map: float
+    mean_interval: tuple[float, float] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """What ``sdml evaluate --json`` prints."""
-        return {"pairs": self.pairs, "mean_map": self.mean_map, "report": self.report}
+        said = {"pairs": self.pairs, "mean_map": self.mean_map, "report": self.report}
+        return said if self.mean_interval is None else {**said, "mean_interval": self.mean_interval}
 
     def metrics(self) -> dict[str, float]:
         """The names under which an evaluation is tracked (docs/tracking.md)."""
-        return {
+        made = {
             **{f"map/{p['query']}_to_{p['gallery']}": p["map"] for p in self.pairs},
             "map/mean": self.mean_map,
         }
+        if self.mean_interval is not None:
+            for side, mean in zip(("low", "high"), self.mean_interval, strict=True):
+                for p in self.pairs:
+                    made[f"map_{side}/{p['query']}_to_{p['gallery']}"] = p[side]
+                made[f"map_{side}/mean"] = mean
+        return made
 
     def write_html(self, context: Context, path: str) -> None:
         """Copy the self-contained report to a file."""
@@ -91,14 +102,18 @@ def evaluate(
         codes_NK, split = codes_of(context, encoder, settings.split)
         embedded[encoder.modality] = (codes_NK, split.labels)
     multi_label = any(labels.ndim == 2 for _, labels in embedded.values())
-    result = evaluate_pairs(
-        embedded,
-        protocol=protocol_of(settings, multi_label=multi_label),
-        projection_KC=subspace.projection_KC,
-        classes=subspace.classes,
-        similarities=settings.similarity,
-        block_bytes=settings.block_mebibytes * 2**20,
-    )
+    how: dict[str, Any] = {
+        "protocol": protocol_of(settings, multi_label=multi_label),
+        "projection_KC": subspace.projection_KC,
+        "classes": subspace.classes,
+        "similarities": settings.similarity,
+        "block_bytes": settings.block_mebibytes * 2**20,
+    }
+    if settings.sample is None:
+        result = evaluate_pairs(embedded, **how)
+    else:
+        sample = QuerySample(queries=settings.sample.queries, seed=settings.sample.seed)
+        result = evaluate_sampled(embedded, sample=sample, **how)
     objects = build_report(
         result,
         title=f"{context.experiment.collection}: retrieval between modalities",
@@ -110,7 +125,7 @@ def evaluate(
     report = catalog.publish(
         "report",
         objects=objects,
-        settings=settings.model_dump(mode="json"),
+        settings=settings.model_dump(mode="json", exclude=None if settings.sample else {"sample"}),
         made_from={
             "subspace": subspace_version.path,
             **{f"encoder-{v.manifest.modality}": v.path for v in versions},
@@ -141,12 +156,22 @@ def newest_report(context: Context) -> Evaluated:
     document = json.loads(context.catalog.read(version, "report.json"))
     first = document["similarities"][0]
     pairs = [
-        {key: pair[key] for key in ("query", "gallery", "map", "map_at_k", "chance")}
+        {
+            **{key: pair[key] for key in ("query", "gallery", "map", "map_at_k", "chance")},
+            **(pair["sampled"]["map"] if "sampled" in pair else {}),
+        }
         for pair in document["pairs"]
         if pair["similarity"] == first
     ]
-    mean = sum(pair["map"] for pair in pairs) / len(pairs)
-    return Evaluated(report=version.uri, similarity=first, pairs=pairs, mean_map=mean)
+    means = document["means"][first]
+    found = means.get("map_interval")
+    return Evaluated(
+        report=version.uri,
+        similarity=first,
+        pairs=pairs,
+        mean_map=means["map"],
+        mean_interval=(found["low"], found["high"]) if found else None,
+    )
 
 
 def protocol_of(settings: EvaluationSettings, *, multi_label: bool) -> Protocol:
@@ -170,10 +195,18 @@ def _evaluated(result: CrossModalResult, settings: EvaluationSettings, report: s
             "map": pair.map,
             "map_at_k": pair.map_at_k,
             "chance": pair.chance,
+            **(asdict(pair.sampled.map) if pair.sampled else {}),
         }
         for pair in result.of(first)
     ]
-    return Evaluated(report=report, similarity=first, pairs=pairs, mean_map=result.mean_map(first))
+    found = result.mean_intervals.get(first)
+    return Evaluated(
+        report=report,
+        similarity=first,
+        pairs=pairs,
+        mean_map=result.mean_map(first),
+        mean_interval=(found.low, found.high) if found else None,
+    )
 
 
 def _track(run: Run, evaluated: Evaluated, objects: dict[str, bytes]) -> None:

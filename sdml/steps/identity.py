@@ -45,7 +45,7 @@ def stored_encoder(
         settings: of the training.
         identity: :func:`training_identity` of the training.
     """
-    for version in reversed(catalog.versions("encoder", modality)):
+    for version in catalog.newest_first("encoder", modality):
         made_with = dict(version.manifest.settings)
         if not isinstance(made_with.pop(BEST_EPOCH, None), int) or made_with != flat(settings):
             continue

@@ -16,11 +16,12 @@ from collections.abc import Callable, Sequence
 
 from sdml.errors import Interrupted, UserError
 
-_LOOK_SECONDS = 0.05
+LOOK_SECONDS = 0.05
 _OWN_SECONDS = 2.0  # for the others to end by themselves, when one has failed
-_GRACE_SECONDS = 15.0  # and then, when they are told to
+GRACE_SECONDS = 15.0  # and then, when they are told to
 
 Process = subprocess.Popen[bytes]
+AnyProcess = subprocess.Popen[bytes] | subprocess.Popen[str]
 
 
 def run_together(count: int, command: Sequence[str], stop: Callable[[], bool]) -> int:
@@ -48,8 +49,8 @@ def run_together(count: int, command: Sequence[str], stop: Callable[[], bool]) -
                 processes.append(started)
             return _watch(processes, stop)
         except BaseException:  # Ctrl-C, mostly: they have got it too, and tell the tracking server
-            _tell(processes)
-            _wait(processes, _GRACE_SECONDS)
+            tell(processes)
+            wait(processes, GRACE_SECONDS)
             raise
         finally:
             for process in processes:
@@ -57,11 +58,11 @@ def run_together(count: int, command: Sequence[str], stop: Callable[[], bool]) -
                 process.wait()
 
 
-def _wait(processes: Sequence[Process], seconds: float) -> None:
+def wait(processes: Sequence[AnyProcess], seconds: float) -> None:
     """Until all have ended, or the time is over."""
     end = time.monotonic() + seconds
     while any(process.poll() is None for process in processes) and time.monotonic() < end:
-        time.sleep(_LOOK_SECONDS)
+        time.sleep(LOOK_SECONDS)
 
 
 def _watch(processes: Sequence[Process], stop: Callable[[], bool]) -> int:
@@ -75,17 +76,17 @@ def _watch(processes: Sequence[Process], stop: Callable[[], bool]) -> int:
             failed_at = time.monotonic()
         if stop() and not stopped:
             stopped = True
-            _tell(processes)
+            tell(processes)
         # Not at once: the one whose failure is the cause may be about to say so.
         if failed_at is not None and not told and time.monotonic() > failed_at + _OWN_SECONDS:
-            told, deadline = True, time.monotonic() + _GRACE_SECONDS
-            _tell(processes)
+            told, deadline = True, time.monotonic() + GRACE_SECONDS
+            tell(processes)
         if deadline is not None and time.monotonic() > deadline:
             for rank, process in enumerate(processes):
                 if process.poll() is None:
                     killed.add(rank)
                     process.kill()
-        time.sleep(_LOOK_SECONDS)
+        time.sleep(LOOK_SECONDS)
     codes = [p.returncode for rank, p in enumerate(processes) if rank not in killed]
     for rank, process in enumerate(processes):
         ended_here = rank in killed or (told and process.returncode == -signal.SIGTERM)
@@ -112,7 +113,8 @@ def verdict(codes: Sequence[int], *, stopped: bool) -> int:
     return 1
 
 
-def _tell(processes: Sequence[Process]) -> None:
+def tell(processes: Sequence[AnyProcess]) -> None:
+    """Pass SIGTERM on."""
     for process in processes:
         process.terminate()  # nothing happens to one that has ended
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +12,8 @@ import numpy.typing as npt
 
 from sdml.errors import DataError, UserError
 from sdml.retrieval import search as search_codes
+from sdml.retrieval import search_shards
+from sdml.steps.code_files import open_codes
 from sdml.steps.context import Context, read_subspace
 from sdml.steps.encoders import codes_of, newest_encoder, open_encoder, same_subspace
 from sdml.steps.index import Hnsw, Index, recall
@@ -63,6 +67,7 @@ def search(
     top: int = 10,
     class_name: str | None = None,
     index: Index | None = None,
+    codes: Sequence[Path] = (),
 ) -> Found:
     """Search the gallery modality's test items for the nearest to each query.
 
@@ -75,6 +80,8 @@ def search(
         class_name: the queries' class; precision is then computed.
         index: search approximately by an index of this kind, built anew, and compare with exact
             search.
+        codes: files that ``embed`` wrote for the gallery modality, searched in place of its stored
+            items as one gallery in this order; rows count within a file.
 
     Raises:
         NotFoundError: one of the modalities has no encoder.
@@ -96,9 +103,13 @@ def search(
         if not 0 <= row < len(query_QK):
             raise DataError(f"--row must be from 0 to {len(query_QK) - 1} for {source}, not {row}")
         rows = range(row, row + 1)
+    query_QK = query_QK[rows.start : rows.stop]
+    if codes:
+        if index is not None or class_name is not None:
+            raise UserError("--codes have no labels and no index: leave out --class and --index")
+        return _in_files(query_QK, rows, codes, top)
     split = context.experiment.evaluation.split
     gallery_GK, part = codes_of(context, open_encoder(context, versions[1]), split)
-    query_QK = query_QK[rows.start : rows.stop]
     found, share = search_codes(query_QK, gallery_GK, top), None
     if index is not None:
         exact, found = found, Hnsw(gallery_GK).search(query_QK, top)
@@ -122,6 +133,30 @@ def search(
             )
         )
     return Found(queries=tuple(queries), recall=share)
+
+
+def _in_files(query_QK: npt.NDArray[Any], rows: range, files: Sequence[Path], top: int) -> Found:
+    """The hits among codes in files, each memory-mapped."""
+    shards = [open_codes(file) for file in files]
+    found = search_shards(query_QK, shards, top)
+    starts = np.cumsum([0, *(len(shard_GK) for shard_GK in shards)])
+    file_QT = np.searchsorted(starts, found.indices_QT, side="right") - 1
+    row_QT = found.indices_QT - starts[file_QT]
+    queries = []
+    for position, number in enumerate(rows):
+        near = zip(file_QT[position], row_QT[position], found.scores_QT[position], strict=True)
+        hits = tuple(
+            Hit(
+                rank=rank,
+                score=float(score),
+                row=int(row),
+                item=f"{files[file]} row {row}",
+                classes=(),
+            )
+            for rank, (file, row, score) in enumerate(near, start=1)
+        )
+        queries.append(QueryHits(row=number, hits=hits, precision=None))
+    return Found(queries=tuple(queries))
 
 
 def _names(label: npt.NDArray[Any], classes: tuple[str, ...]) -> tuple[str, ...]:

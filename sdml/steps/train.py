@@ -21,8 +21,10 @@ from sdml.store import Version
 from sdml.subspace import Subspace
 from sdml.tracking import Run
 from sdml.training import ALONE, EpochRecord, FitResult, Ranks, TrainingData, fit
+from sdml.training.device import find_device
 from sdml.training.encoder_file import encoder_to_bytes
 from sdml.training.history import history_from_json, history_to_json
+from sdml.training.precision import decided
 
 logger = logging.getLogger(__name__)
 
@@ -83,34 +85,24 @@ def train(
         TrainingError: the loss is no longer finite, or another rank is gone.
         Interrupted: ``stop`` said so. The tracking run ends as killed.
     """
-    plan = _planned(context, modality, features, lambda_, ranks)
+    plan = planned(context, modality, settings_of(context, modality, lambda_), features, ranks)
     found = ranks.first_text(lambda: plan.stored() if reuse else "")
     data = None if found else plan.data()
     name = modality if lambda_ is None else f"{modality} λ={lambda_:g}"
-    tags = {
-        "collection": context.experiment.collection,
-        "modality": modality,
-        "subspace": plan.subspace.identity,
-        "features": plan.features.uri,
-        **({"pipeline_run": pipeline_run} if pipeline_run else {}),
-    }
     start = time.perf_counter()
     with context.tracker.start(
-        context.experiment.collection, name, parent=parent_run, tags=tags
+        context.experiment.collection, name, parent=parent_run, tags=plan.tags(pipeline_run)
     ) as run:
-        _log_inputs(run, plan)
+        log_inputs(run, plan)
         if data is None:
-            made = _use_again(run, context.catalog.get(found), context)
+            made = use_again(run, context.catalog.get(found), context)
         else:
             try:
                 made = _train(run, plan, data, on_epoch, stop, ranks)
             except Interrupted:
                 run.finish("killed")
                 raise
-        run.metrics(
-            {"best_epoch": made.best_epoch, "best/supervised_validation": made.best_loss},
-        )
-        run.tag({"encoder": made.encoder})
+        log_result(run, made)
     seconds = time.perf_counter() - start
     if data is None:
         logger.info("%s was trained before: %s", modality, made.encoder)
@@ -127,25 +119,33 @@ def train(
     )
 
 
-def settings_of(context: Context, modality: str, lambda_: float | None) -> TrainingSettings:
-    """A modality's training settings, with λ replaced when one is given.
+def settings_of(
+    context: Context,
+    modality: str,
+    lambda_: float | None,
+    *,
+    seed: int | None = None,
+    learning_rate: float | None = None,
+) -> TrainingSettings:
+    """A modality's training settings, with those replaced that are given.
 
     Raises:
-        ExperimentError: there is no such modality, or λ is not between 0 and 1.
+        ExperimentError: there is no such modality, or a value is not allowed.
     """
     context.modality(modality)
     settings = context.experiment.training_of(modality)
-    if lambda_ is None:
+    given = {"lambda": lambda_, "seed": seed, "learning_rate": learning_rate}
+    changed = {name: value for name, value in given.items() if value is not None}
+    if not changed:
         return settings
-    replaced = {**settings.model_dump(by_alias=True), "lambda": lambda_}
     try:
-        return TrainingSettings.model_validate(replaced)
+        return TrainingSettings.model_validate({**settings.model_dump(by_alias=True), **changed})
     except ValidationError as error:
         raise ExperimentError(f"modality {modality}: {explain(error, TrainingSettings)}") from error
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Plan:
+class Plan:
     """One training, with everything looked up that decides its result."""
 
     context: Context
@@ -156,6 +156,16 @@ class _Plan:
     subspace: Subspace
     identity: str
 
+    def tags(self, pipeline_run: str | None) -> dict[str, str]:
+        """What a tracking run of this training can be found by."""
+        return {
+            "collection": self.context.experiment.collection,
+            "modality": self.modality,
+            "subspace": self.subspace.identity,
+            "features": self.features.uri,
+            **({"pipeline_run": pipeline_run} if pipeline_run else {}),
+        }
+
     def stored(self) -> str:
         """URI of an encoder that this very training has made before, or an empty one."""
         found = stored_encoder(self.context.catalog, self.modality, self.settings, self.identity)
@@ -164,10 +174,13 @@ class _Plan:
     def data(self) -> TrainingData:
         """The splits that are needed, verified."""
 
+        catalog, features = self.context.catalog, self.features
+
         def read(split: SplitName) -> Split:
-            catalog, features = self.context.catalog, self.features
             return load_split(lambda name: catalog.local(features, name), split)
 
+        names = (record.name for record in features.manifest.objects)
+        catalog.bring(features, [n for n in names if n.startswith(("train.", "validation."))])
         training, validation = read("train"), read("validation")
         return TrainingData(
             features_ND=training.features_ND,
@@ -177,11 +190,21 @@ class _Plan:
         )
 
 
-def _planned(
-    context: Context, modality: str, features: str | None, lambda_: float | None, ranks: Ranks
-) -> _Plan:
-    """Look everything up; which feature set is the newest is for rank 0 to say."""
-    settings = settings_of(context, modality, lambda_)
+def planned(
+    context: Context,
+    modality: str,
+    settings: TrainingSettings,
+    features: str | None,
+    ranks: Ranks = ALONE,
+) -> Plan:
+    """Look everything up; which feature set is the newest is for rank 0 to say.
+
+    Raises:
+        ExperimentError, NotFoundError, SubspaceError: as :func:`train`.
+        TrainingError: another rank asks for another training.
+    """
+    device = find_device(settings.device, local_rank=ranks.local_rank, local_size=ranks.local_size)
+    settings = decided(settings, device)
     chosen = ranks.first_text(lambda: features or _prepared(context, modality).uri)
     version = context.catalog.get(chosen)
     subspace_version, subspace = context.subspace_of(version)
@@ -192,7 +215,7 @@ def _planned(
             f"processes that train together must have one experiment file, but that of process "
             f"{ranks.rank} asks for another training than that of process 0: give all the same"
         )
-    return _Plan(
+    return Plan(
         context=context,
         modality=modality,
         settings=settings,
@@ -246,9 +269,11 @@ def epoch_metrics(epoch: EpochRecord) -> dict[str, float]:
     return metrics
 
 
-def _log_inputs(run: Run, plan: _Plan) -> None:
+def log_inputs(run: Run, plan: Plan) -> None:
+    """Track what decides a training."""
     run.params({**plan.features.manifest.settings, **flat(plan.settings)})
     run.params({"modality": plan.modality, "dimension": plan.subspace.dimension})
+    run.params({"precision": plan.settings.precision})
     run.metrics({"lambda": plan.settings.lambda_})
     run.dataset(
         f"{plan.context.experiment.collection}/{plan.modality}",
@@ -258,8 +283,14 @@ def _log_inputs(run: Run, plan: _Plan) -> None:
     )
 
 
+def log_result(run: Run, made: Made) -> None:
+    """Track what came of a training."""
+    run.metrics({"best_epoch": made.best_epoch, "best/supervised_validation": made.best_loss})
+    run.tag({"encoder": made.encoder})
+
+
 @dataclass(frozen=True, kw_only=True)
-class _Made:
+class Made:
     """A stored encoder and its history."""
 
     encoder: str
@@ -268,10 +299,11 @@ class _Made:
 
     @property
     def best_loss(self) -> float:
+        """The supervised loss on the validation split in the selected epoch."""
         return self.history[self.best_epoch - 1].validation_supervised
 
 
-def _use_again(run: Run, version: Version, context: Context) -> _Made:
+def use_again(run: Run, version: Version, context: Context) -> Made:
     """Track a stored encoder as if it had been trained, and say that it was not."""
     name = "history.json"
     history = history_from_json(context.catalog.read(version, name), f"{version.uri}/{name}")
@@ -280,17 +312,17 @@ def _use_again(run: Run, version: Version, context: Context) -> _Made:
     run.tag({"reused": "true"})
     best_epoch = version.manifest.settings[BEST_EPOCH]
     assert isinstance(best_epoch, int)
-    return _Made(encoder=version.uri, best_epoch=best_epoch, history=history)
+    return Made(encoder=version.uri, best_epoch=best_epoch, history=history)
 
 
 def _train(
     run: Run,
-    plan: _Plan,
+    plan: Plan,
     data: TrainingData,
     on_epoch: OnEpoch | None,
     stop: Callable[[], bool] | None,
     ranks: Ranks,
-) -> _Made:
+) -> Made:
     """Train and publish."""
 
     def record(epoch: EpochRecord) -> None:
@@ -311,18 +343,19 @@ def _train(
     )
 
     def published() -> str:
-        uri = _publish(plan, fitted).uri
+        uri = publish(plan, fitted).uri
         slot.clear()
         return uri
 
-    return _Made(
+    return Made(
         encoder=ranks.first_text(published),
         best_epoch=fitted.best_epoch,
         history=fitted.history,
     )
 
 
-def _publish(plan: _Plan, fitted: FitResult) -> Version:
+def publish(plan: Plan, fitted: FitResult) -> Version:
+    """Store the encoder of a finished training."""
     catalog = plan.context.catalog
     carried = [
         record.name

@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from sdml.errors import StoreAccessError
+from sdml.store.files import Digest, blocks_of, digest, mapped_errors
 
 # A part never begins with a dot: no "..", and such names are free for partial files.
 _PART = r"[A-Za-z0-9_+=@-][A-Za-z0-9._+=@-]{0,199}"
@@ -52,8 +53,11 @@ class Store(ABC):
     """A folder's absolute path or ``s3://bucket/prefix``, without a trailing slash."""
 
     @abstractmethod
-    def put(self, key: str, data: bytes | Path) -> None:
+    def put(self, key: str, data: bytes | Path) -> Digest:
         """Write an object, replacing it if it is there; readers see the old or the new one.
+
+        Returns:
+            Size and sha256 of the very bytes that were written.
 
         Raises:
             StoreFullError: no space, or a quota is reached; the object is as it was.
@@ -79,6 +83,12 @@ class Store(ABC):
             StoreFullError: ``scratch`` has no room for it.
         """
 
+    def fetch(self, key: str, scratch: Path) -> tuple[Path, Digest]:
+        """As :meth:`local`, with the size and sha256 of the file's bytes."""
+        path = self.local(key, scratch)
+        with mapped_errors(path):
+            return path, digest(blocks_of(path))
+
     @abstractmethod
     def exists(self, key: str) -> bool:
         """Whether the object is there, whole."""
@@ -89,6 +99,18 @@ class Store(ABC):
 
         Partial writes are never listed. An empty prefix lists the whole store.
         """
+
+    def folders(self, prefix: str) -> Iterator[str]:
+        """The names right below ``prefix``, which ends with a slash, that have objects below them.
+
+        In the order of their bytes; what is below is not listed where the store can do without.
+        """
+        last = None
+        for info in self.list(prefix):
+            name, slash, _ = info.key.removeprefix(prefix).partition("/")
+            if slash and name != last:
+                yield name
+                last = name
 
     @abstractmethod
     def delete(self, key: str) -> None:

@@ -6,9 +6,8 @@ last, ids do not collide, and what is complete is never written again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -16,18 +15,19 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from sdml import __version__
-from sdml.errors import DataError, IntegrityError, NotFoundError, StoreError, StoreFullError
+from sdml.errors import DataError, IntegrityError, NotFoundError, StoreFullError
 from sdml.store import layout
 from sdml.store.base import Store
 from sdml.store.checkpoint import CheckpointSlot
 from sdml.store.clock import StrictClock, utc_now
-from sdml.store.files import blocks_of, digest, mapped_errors, stamp
+from sdml.store.files import digest, mapped_errors, stamp
 from sdml.store.layout import MANIFEST, Kind
 from sdml.store.manifest import CREATED, Manifest, ObjectRecord, plain
+from sdml.store.newest import newest_first
 from sdml.store.scratch import process_scratch
-from sdml.store.version import MISSING, Version, difference, new_id, object_record, same_content
+from sdml.store.version import MISSING, Version, alike, difference, new_id
+from sdml.store.writing import clear, put_objects, read_records
 
-_UPLOADS = 4
 _READERS = 8
 _MADE_BY: dict[Kind, str] = {
     "subspace": "sdml prepare",
@@ -109,39 +109,33 @@ class Catalog:
             *(layout.object_problem(name) for name in objects),
             *(layout.source_problem(role, path) for role, path in (made_from or {}).items()),
         )
-        values = plain(settings or {})
         stamps = {name: stamp(data) for name, data in objects.items()}
         created = self._clock()
         manifest = Manifest(
             kind=kind,
             collection=self.collection,
             modality=modality,
-            id=id or "",
+            id=id or new_id(created),
             created=created.strftime(CREATED),
             software=f"sdml {__version__}",
             seed=seed,
-            settings=values,
+            settings=plain(settings or {}),
             made_from=dict(sorted((made_from or {}).items())),
-            objects=tuple(object_record(name, objects[name]) for name in sorted(objects)),
+            objects=(),
         )
-        if reuse:
-            newest = self.versions(kind, modality)[-1:]
-            if newest and same_content(newest[0].manifest, manifest):
-                return newest[0]
-        if id is None:
-            manifest = replace(manifest, id=new_id(manifest, created))
-        existing = self._existing(manifest)
-        if existing is not None:
-            return existing
+        found = self._same(manifest, objects, reuse=reuse, named=id is not None)
+        if found is not None:
+            return found
         try:
-            self._put_all({f"{manifest.path}/{name}": data for name, data in objects.items()})
+            records = put_objects(self.store, self._key(manifest.path), objects)
         except StoreFullError:
             if id is None:  # else another process may be publishing the same
-                self._clear(manifest.path, objects)  # trying again must not fill it further
+                clear(self.store, self._key(manifest.path), objects)  # it must not fill further
             raise
         for name, data in objects.items():
             if stamp(data) != stamps[name]:
                 raise DataError(f"{data!s}: changed while it was being stored as {name}: run again")
+        manifest = replace(manifest, objects=records)
         if id is not None:  # another process may have published it meanwhile
             existing = self._existing(manifest)
             if existing is not None:
@@ -156,11 +150,21 @@ class Catalog:
         Raises:
             IntegrityError: a manifest is damaged; it is named.
         """
-        folder = layout.kind_folder(kind)
-        if modality is not None:
-            layout.check(layout.problem(kind, modality))
-            folder = f"{folder}/{modality}"
-        return self._complete(f"{folder}/")
+        return self._complete(self._folder(kind, modality))
+
+    def newest_first(self, kind: Kind, modality: str | None = None) -> Iterator[Version]:
+        """As :meth:`versions`, but the newest first, and each only read when it is asked for.
+
+        Raises:
+            IntegrityError: a manifest is damaged that had to be read; it is named.
+        """
+        folder = self._folder(kind, modality)
+        if layout.has_modality(kind) and modality is None:
+            return map(self._version, newest_first(self._paths(folder), self._known_or_read))
+        # What is in each of them is not listed, so only reading tells which are complete.
+        found = self.store.folders(self._key(folder))
+        paths = [path for name in found if layout.parse_path(path := folder + name)]
+        return map(self._version, newest_first(paths, self._read_if_there))
 
     def inventory(self) -> list[Version]:
         """Every complete version of every kind, oldest first.
@@ -188,13 +192,14 @@ class Catalog:
             NotFoundError: there is none; the message says what there is and what makes one.
             IntegrityError: a manifest is damaged; it is named.
         """
-        found = self.versions(kind, modality)
-        for version in reversed(found):
+        found = 0
+        for version in self.newest_first(kind, modality):
             if where is None or where(version.manifest):
                 return version
+            found += 1
         what = kind if modality is None else f"{kind} of {modality}"
         if found:
-            there = f"{len(found)} there, none of them fits"
+            there = f"{found} there, none of them fits"
         elif layout.has_modality(kind):
             there = f"modalities with one: {', '.join(self.modalities(kind)) or 'none'}"
         else:
@@ -256,6 +261,16 @@ class Catalog:
         self._verified[version.path, name] = path
         return path
 
+    def bring(self, version: Version, names: Iterable[str]) -> None:
+        """As :meth:`local` for several objects at a time, so that each is at hand when asked for.
+
+        Raises:
+            NotFoundError, IntegrityError: as :meth:`local`.
+        """
+        with ThreadPoolExecutor(_READERS) as pool:
+            for _ in pool.map(lambda name: self.local(version, name), names):
+                pass
+
     def verify(self, version: Version) -> list[str]:
         """What is wrong with the version in the store, naming each object; empty when sound."""
         problems = []
@@ -270,10 +285,14 @@ class Catalog:
         with mapped_errors(scratch):
             scratch.mkdir(parents=True, exist_ok=True)
             with TemporaryDirectory(dir=scratch) as temporary:
-                for record in version.manifest.objects:
-                    _, found = self._examine(version, record, Path(temporary))
-                    if found:
-                        problems.append(f"{version.uri}/{record.name}: {found}")
+                records = version.manifest.objects
+                with ThreadPoolExecutor(_READERS) as pool:
+                    examined = pool.map(
+                        lambda record: self._examine(version, record, Path(temporary))[1], records
+                    )
+                    for record, found in zip(records, examined, strict=True):
+                        if found:
+                            problems.append(f"{version.uri}/{record.name}: {found}")
         return problems
 
     def checkpoint(self, name: str) -> CheckpointSlot:
@@ -289,6 +308,13 @@ class Catalog:
         self._manifests.pop(path, None)
         for known in [known for known in self._verified if known[0] == path]:
             del self._verified[known]
+
+    def _folder(self, kind: Kind, modality: str | None) -> str:
+        folder = layout.kind_folder(kind)
+        if modality is None:
+            return f"{folder}/"
+        layout.check(layout.problem(kind, modality))
+        return f"{folder}/{modality}/"
 
     def _key(self, path: str) -> str:
         return f"{self.collection}/{path}"
@@ -308,15 +334,19 @@ class Catalog:
         return [path for path in folders if layout.parse_path(path) is not None]
 
     def _complete(self, prefix: str) -> list[Version]:
-        def read(path: str) -> Manifest | None:
-            try:
-                return self._manifests.get(path) or self._read_manifest(path)
-            except NotFoundError:
-                return None  # deleted since it was listed
-
         with ThreadPoolExecutor(_READERS) as pool:
-            found = [manifest for manifest in pool.map(read, self._paths(prefix)) if manifest]
+            read = pool.map(self._known_or_read, self._paths(prefix))
+            found = [manifest for manifest in read if manifest]
         return [self._version(m) for m in sorted(found, key=lambda m: (m.created, m.id, m.path))]
+
+    def _read_if_there(self, path: str) -> Manifest | None:
+        try:
+            return self._read_manifest(path)
+        except NotFoundError:  # not complete, or deleted since it was listed
+            return None
+
+    def _known_or_read(self, path: str) -> Manifest | None:
+        return self._manifests.get(path) or self._read_if_there(path)
 
     def _read_manifest(self, path: str) -> Manifest:
         where = f"{self.uri}/{path}/{MANIFEST}"
@@ -328,6 +358,24 @@ class Catalog:
             )
         self._manifests[path] = manifest
         return manifest
+
+    def _same(
+        self, manifest: Manifest, objects: Mapping[str, bytes | Path], *, reuse: bool, named: bool
+    ) -> Version | None:
+        """What is there already and holds the same.
+
+        Files are only read for it if something of the same sizes is there: else the store hashes
+        them while it takes them, and one reading is enough.
+        """
+        newest = next(self.newest_first(manifest.kind, manifest.modality), None) if reuse else None
+        if newest and not alike(newest.manifest, manifest, objects):
+            newest = None
+        if not newest and not named:
+            return None
+        manifest = replace(manifest, objects=read_records(objects))
+        if newest and newest.manifest.objects == manifest.objects:
+            return newest
+        return self._existing(manifest) if named else None
 
     def _existing(self, manifest: Manifest) -> Version | None:
         """The complete version that already has this path, if its objects are the same."""
@@ -342,23 +390,6 @@ class Catalog:
             )
         return self._version(found)
 
-    def _put_all(self, objects: Mapping[str, bytes | Path]) -> None:
-        with ThreadPoolExecutor(_UPLOADS) as pool:
-            futures = [
-                pool.submit(self.store.put, self._key(path), data) for path, data in objects.items()
-            ]
-            try:
-                for future in futures:
-                    future.result()
-            finally:
-                for future in futures:
-                    future.cancel()
-
-    def _clear(self, path: str, names: Iterable[str]) -> None:
-        with suppress(StoreError):
-            for name in names:
-                self.store.delete(self._key(f"{path}/{name}"))
-
     def _record(self, version: Version, name: str) -> ObjectRecord:
         for record in version.manifest.objects:
             if record.name == name:
@@ -371,11 +402,11 @@ class Catalog:
     ) -> tuple[Path | None, str | None]:
         """The object as a file, and what is wrong with it or None."""
         try:
-            path = self.store.local(self._key(f"{version.path}/{record.name}"), scratch)
+            key = self._key(f"{version.path}/{record.name}")
+            path, found = self.store.fetch(key, scratch)
         except NotFoundError:
             return None, MISSING
-        with mapped_errors(path):
-            return path, difference(record, *digest(blocks_of(path)))
+        return path, difference(record, *found)
 
 
 def _refuse(version: Version, found: str | None, name: str) -> None:

@@ -6,14 +6,21 @@ import errno
 import hashlib
 import os
 import secrets
+from collections import deque
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Self
 
 from sdml.errors import DataError, StoreAccessError, StoreFullError, StoreUnavailableError
 
+Digest = tuple[int, str]
+"""Number of bytes, and their sha256 in lower-case hexadecimal."""
+
 PARTIAL = ".partial-"
 _BLOCK = 1 << 20
+_BEHIND = 4
 
 _FULL = {
     errno.ENOSPC: "there is no space left",
@@ -75,11 +82,16 @@ def replacing(path: Path, *, durable: bool = True) -> Iterator[Path]:
         sync(path.parent)
 
 
-def write_file(path: Path, data: bytes | Path) -> None:
-    """Write the bytes, or a copy of the file ``data``, to ``path``: all or nothing."""
-    with replacing(path) as partial, partial.open("xb") as target:
+def write_file(path: Path, data: bytes | Path) -> Digest:
+    """Write the bytes, or a copy of the file ``data``, to ``path``: all or nothing.
+
+    What is copied is hashed meanwhile, from the same blocks, by another thread.
+    """
+    with replacing(path) as partial, partial.open("xb") as target, _Hashing() as hashing:
         for block in blocks_to_store(data):
+            hashing.add(block)
             target.write(block)
+        return hashing.result()
 
 
 def blocks_to_store(data: bytes | Path) -> Iterator[bytes]:
@@ -119,8 +131,39 @@ def blocks_of(path: Path) -> Iterator[bytes]:
             yield block
 
 
-def digest(blocks: Iterable[bytes]) -> tuple[int, str]:
-    """Number of bytes, and their sha256 in hexadecimal."""
+class _Hashing:
+    """A digest in a thread of its own, at most a few blocks behind; small data need no thread."""
+
+    def __init__(self) -> None:
+        self._size, self._checksum = 0, hashlib.sha256()
+        self._behind: deque[Future[None]] = deque()
+        self._pool = ThreadPoolExecutor(1)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._pool.shutdown()
+
+    def add(self, block: bytes) -> None:
+        """Hash a block after those before it."""
+        self._size += len(block)
+        if len(block) < _BLOCK and not self._behind:
+            self._checksum.update(block)
+            return
+        if len(self._behind) == _BEHIND:
+            self._behind.popleft().result()
+        self._behind.append(self._pool.submit(self._checksum.update, block))
+
+    def result(self) -> Digest:
+        """Of all blocks."""
+        for block in self._behind:
+            block.result()
+        return self._size, self._checksum.hexdigest()
+
+
+def digest(blocks: Iterable[bytes]) -> Digest:
+    """Of the blocks one after the other."""
     size, checksum = 0, hashlib.sha256()
     for block in blocks:
         size += len(block)

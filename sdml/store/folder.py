@@ -14,7 +14,7 @@ from pathlib import Path
 
 from sdml.errors import NotFoundError
 from sdml.store.base import ObjectInfo, Store, Unfinished, check_key, check_prefix, is_key
-from sdml.store.files import PARTIAL, mapped_errors, sync, write_file
+from sdml.store.files import PARTIAL, Digest, mapped_errors, sync, write_file
 
 # What else lies at the path of a key that was never put: nothing, or the folder of other keys.
 _ABSENT = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
@@ -28,16 +28,15 @@ class FolderStore(Store):
         self._folder = folder.expanduser().resolve()
         self.uri = str(self._folder)
 
-    def put(self, key: str, data: bytes | Path) -> None:
+    def put(self, key: str, data: bytes | Path) -> Digest:
         """See :meth:`Store.put`."""
         path = self._path(key)
         with mapped_errors(path):
             for _ in range(_WRITES - 1):
                 # Another process may delete the last object of the folder, and so the folder.
                 with suppress(FileNotFoundError):
-                    write_file(path, data)
-                    return
-            write_file(path, data)
+                    return write_file(path, data)
+            return write_file(path, data)
 
     def get(self, key: str) -> bytes:
         """See :meth:`Store.get`."""
@@ -65,6 +64,12 @@ class FolderStore(Store):
         parent = check_prefix(prefix).rpartition("/")[0]
         start = self._path(parent) if parent else self._folder
         yield from self._walk(start, f"{parent}/" if parent else "", prefix)
+
+    def folders(self, prefix: str) -> Iterator[str]:
+        """See :meth:`Store.folders`. An empty folder may be among them."""
+        folder = self._path(check_prefix(prefix).rstrip("/"))
+        with mapped_errors(folder), suppress(*_ABSENT), os.scandir(folder) as found:
+            yield from sorted(e.name for e in found if is_key(e.name) and e.is_dir())
 
     def delete(self, key: str) -> None:
         """See :meth:`Store.delete`. Folders that are empty then go too."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from sdml.errors import NotFoundError
 from sdml.store.base import ObjectInfo, Store, Unfinished, check_key, check_prefix
 from sdml.store.clock import utc_now
-from sdml.store.files import blocks_to_store, mapped_errors, write_file
+from sdml.store.files import Digest, blocks_to_store, digest, mapped_errors, write_file
 
 
 class MemoryStore(Store):
@@ -26,13 +26,14 @@ class MemoryStore(Store):
         self._modified: dict[str, datetime] = {}
         self._lock = threading.Lock()
 
-    def put(self, key: str, data: bytes | Path) -> None:
+    def put(self, key: str, data: bytes | Path) -> Digest:
         """See :meth:`Store.put`."""
         check_key(key)
         content = b"".join(blocks_to_store(data))
         with self._lock:
             self._objects[key] = content
             self._modified[key] = self._clock()
+        return digest([content])
 
     def get(self, key: str) -> bytes:
         """See :meth:`Store.get`."""

@@ -2,85 +2,31 @@
 
 Only what all of them do alike is used: put, get, head, list, delete and multipart upload; no
 conditional write, no rename, no versioning. Credentials, endpoint and region come from the
-standard AWS variables. No other file imports boto3.
+standard AWS variables. Only the files s3*.py import boto3.
 """
 
 from __future__ import annotations
 
-import io
 import os
 import re
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import boto3
-from boto3.exceptions import Boto3Error
-from boto3.s3.transfer import TransferConfig
 from botocore import exceptions as aws
 from botocore.config import Config
-from botocore.parsers import ResponseParserError
-from s3transfer.exceptions import (  # type: ignore[import-untyped]
-    S3DownloadFailedError,
-    S3ValidationError,
-)
 
-from sdml.errors import (
-    DataError,
-    NotFoundError,
-    SDMLError,
-    StoreAccessError,
-    StoreFullError,
-    StoreUnavailableError,
-)
+from sdml.errors import DataError, NotFoundError, StoreAccessError
 from sdml.store.base import ObjectInfo, Store, Unfinished, check_key, check_prefix, is_key
-from sdml.store.files import mapped_errors, replacing
+from sdml.store.files import Digest, mapped_errors, replacing
+from sdml.store.s3_errors import is_404, mapped
+from sdml.store.s3_transfer import Transfer
 
-_PART = 8 << 20
-_PARTS = 900  # servers allow 1,000 or 10,000 parts in one upload
-_READS = 3
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,254}")
 _AWS = (".amazonaws.com", ".amazonaws.com.cn")
-
-_FULL = {
-    "EntityTooLarge",
-    "InsufficientCapacity",
-    "InsufficientStorage",
-    "QuotaExceeded",
-    "XMinioAdminBucketQuotaExceeded",
-    "XMinioStorageFull",
-}
-_TRANSIENT = {
-    "BadDigest",
-    "IncompleteBody",
-    "OperationAborted",
-    "PreconditionFailed",
-    "RequestTimeout",
-    "SlowDown",
-    "XAmzContentSHA256Mismatch",
-}
-_NO_CREDENTIALS = (
-    aws.CredentialRetrievalError,
-    aws.LoginError,
-    aws.NoAuthTokenError,
-    aws.NoCredentialsError,
-    aws.PartialCredentialsError,
-    aws.ProfileNotFound,
-    aws.SSOError,
-    aws.TokenRetrievalError,
-)
-_NO_ANSWER = (
-    aws.ConnectionError,
-    aws.FlexibleChecksumError,
-    aws.HTTPClientError,
-    aws.IncompleteReadError,
-    OSError,
-    ResponseParserError,
-)
-# What the transfer manager raises; the reason is inside.
-_WRAPPERS = (Boto3Error, S3DownloadFailedError, S3ValidationError)
 
 
 class S3Store(Store):
@@ -96,51 +42,38 @@ class S3Store(Store):
         self._page = page
         self._bucket_seen = False
         self._client = _client(self.uri)
+        self._transfer = Transfer(self._client, self._bucket)
         self._endpoint: str = self._client.meta.endpoint_url
 
-    def put(self, key: str, data: bytes | Path) -> None:
+    def put(self, key: str, data: bytes | Path) -> Digest:
         """See :meth:`Store.put`. A large object is sent in parts and appears when all arrived."""
         where = self._where(key)
-        target = {"Bucket": self._bucket, "Key": self._above + key}
-        if isinstance(data, bytes):
-            with self._mapped(where):
-                if len(data) <= _PART:
-                    self._client.put_object(**target, Body=data)
-                else:
-                    config = _transfer(len(data))
-                    self._client.upload_fileobj(io.BytesIO(data), **target, Config=config)
-            return
         try:
-            with self._mapped(where):
-                config = _transfer(data.stat().st_size)
-                self._client.upload_file(str(data), **target, Config=config)
+            with mapped(where, self._endpoint):
+                return self._transfer.send(self._above + key, data)
         except OSError as error:
             raise DataError(
-                f"{data}: cannot be read to store it: {error.strerror or error}"
+                f"{data!s}: cannot be read to store it: {error.strerror or error}"
             ) from error
 
     def get(self, key: str) -> bytes:
         """See :meth:`Store.get`."""
         with self._reading(key):
-            for _ in range(_READS - 1):
-                try:
-                    return self._read(key)
-                except (aws.HTTPClientError, aws.IncompleteReadError):
-                    continue  # boto3 itself tries again only until the body begins
-            return self._read(key)
+            return self._transfer.whole(self._above + key)
 
     def local(self, key: str, scratch: Path) -> Path:
         """See :meth:`Store.local`. The download is ``scratch/<key>``."""
+        return self.fetch(key, scratch)[0]
+
+    def fetch(self, key: str, scratch: Path) -> tuple[Path, Digest]:
+        """See :meth:`Store.fetch`: what arrives is hashed on its way to the file."""
         path = scratch / check_key(key)
         with (
             mapped_errors(path),
             replacing(path, durable=False) as partial,
             self._reading(key),
         ):
-            self._client.download_file(
-                self._bucket, self._above + key, str(partial), Config=_transfer(0)
-            )
-        return path
+            return path, self._transfer.receive(self._above + key, partial)
 
     def exists(self, key: str) -> bool:
         """See :meth:`Store.exists`."""
@@ -156,7 +89,7 @@ class S3Store(Store):
         check_prefix(prefix)
         pages = self._pages(self._above + prefix)
         while True:
-            with self._mapped(self.uri):
+            with mapped(self.uri, self._endpoint):
                 page = next(pages, None)
             if page is None:
                 return
@@ -166,6 +99,20 @@ class S3Store(Store):
                     yield ObjectInfo(
                         key=key, size=int(entry["Size"]), modified=entry["LastModified"]
                     )
+
+    def folders(self, prefix: str) -> Iterator[str]:
+        """See :meth:`Store.folders`."""
+        check_prefix(prefix)
+        pages = self._pages(self._above + prefix, Delimiter="/")
+        while True:
+            with self._mapped(self.uri):
+                page = next(pages, None)
+            if page is None:
+                return
+            for entry in page.get("CommonPrefixes", ()):
+                name = entry["Prefix"].removeprefix(self._above + prefix).rstrip("/")
+                if is_key(name):
+                    yield name
 
     def delete(self, key: str) -> None:
         """See :meth:`Store.delete`."""
@@ -177,7 +124,7 @@ class S3Store(Store):
         """See :meth:`Store.unfinished`: uploads in parts. Their sizes are not known: 0."""
         check_prefix(prefix)
         where = f"{self.uri}/{prefix}"
-        with self._mapped(where):
+        with mapped(where, self._endpoint):
             paginator = self._client.get_paginator("list_multipart_uploads")
             pages = list(paginator.paginate(Bucket=self._bucket, Prefix=self._above + prefix))
         for entry in (entry for page in pages for entry in page.get("Uploads", ())):
@@ -197,52 +144,36 @@ class S3Store(Store):
     def _where(self, key: str) -> str:
         return f"{self.uri}/{check_key(key)}"
 
-    def _read(self, key: str) -> bytes:
-        answer = self._client.get_object(Bucket=self._bucket, Key=self._above + key)
-        # Not "with body": that gives the raw stream, whose errors botocore does not translate.
-        with closing(answer["Body"]) as body:
-            return bytes(body.read())
-
-    def _pages(self, prefix: str) -> Iterator[dict[str, Any]]:
+    def _pages(self, prefix: str, **more: str) -> Iterator[dict[str, Any]]:
         paginator = self._client.get_paginator("list_objects_v2")
         pages: Iterator[dict[str, Any]] = iter(
             paginator.paginate(
-                Bucket=self._bucket, Prefix=prefix, PaginationConfig={"PageSize": self._page}
+                Bucket=self._bucket,
+                Prefix=prefix,
+                PaginationConfig={"PageSize": self._page},
+                **more,
             )
         )
         return pages
 
     @contextmanager
     def _reading(self, key: str) -> Iterator[None]:
-        """As :meth:`_mapped`, and 404 means that there is no such object, if it is sure."""
+        """As :func:`mapped`, and 404 means that there is no such object, if it is sure."""
         where = self._where(key)
         try:
-            with self._mapped(where):
+            with mapped(where, self._endpoint):
                 yield
         except StoreAccessError as error:
-            if not _is_404(error.__cause__):
+            if not is_404(error.__cause__):
                 raise
             # It may be the bucket, or no S3 server at all. Listing tells, and once is enough.
             if not self._bucket_seen:
-                with self._mapped(self.uri):
+                with mapped(self.uri, self._endpoint):
                     self._client.list_objects_v2(Bucket=self._bucket, Prefix=self._above, MaxKeys=1)
                 self._bucket_seen = True
             raise NotFoundError(
                 f"{where}: there is no such object in the store"
             ) from error.__cause__
-
-    @contextmanager
-    def _mapped(self, where: str) -> Iterator[None]:
-        """Errors of boto3 in the block become ours; ``OSError`` of local files passes."""
-        try:
-            yield
-        except (aws.BotoCoreError, aws.ClientError, ResponseParserError, *_WRAPPERS) as error:
-            raise _ours(error, where, self._endpoint) from error
-        except RecursionError as error:  # botocore follows a redirection by asking again
-            raise StoreAccessError(
-                f"{where}: {self._endpoint} redirects every request: "
-                f"set AWS_ENDPOINT_URL_S3 to where the S3 server itself is"
-            ) from error
 
 
 def _parse(uri: str) -> tuple[str, str]:
@@ -297,86 +228,4 @@ def _config(addressing: str) -> Config:
         # what is sent, our manifests what is read.
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",
-    )
-
-
-def _transfer(size: int) -> TransferConfig:
-    """Parts for an object of ``size`` bytes; not more in memory than a few of them."""
-    part = max(_PART, -(-size // _PARTS))
-    return TransferConfig(
-        multipart_threshold=_PART,
-        multipart_chunksize=part,
-        max_concurrency=4,
-        preferred_transfer_client="classic",
-    )
-
-
-def _ours(error: Exception, where: str, endpoint: str) -> SDMLError:
-    """The error of :mod:`sdml.errors` that says what this one of boto3 means."""
-    cause = error
-    if isinstance(error, _WRAPPERS):
-        last = getattr(error, "last_exception", None) or error.__cause__ or error.__context__
-        cause = last if isinstance(last, Exception) else error
-    if isinstance(cause, aws.ClientError):
-        return _of_answer(cause, where, endpoint)
-    name = type(cause).__name__
-    if isinstance(cause, _NO_CREDENTIALS):
-        return StoreAccessError(
-            f"{where}: no usable credentials ({name}): "
-            f"set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
-        )
-    if isinstance(cause, aws.SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(cause):
-        return StoreAccessError(
-            f"{where}: the certificate of {endpoint} is not trusted: "
-            f"set AWS_CA_BUNDLE to the file of its authority"
-        )
-    if isinstance(cause, (*_NO_ANSWER, *_WRAPPERS)):
-        return StoreUnavailableError(
-            f"{where}: no usable answer from {endpoint} after all retries ({name}): "
-            f"check that the server runs and AWS_ENDPOINT_URL_S3 names it"
-        )
-    return StoreAccessError(
-        f"{where}: the request cannot be made ({name}): check the URI and the AWS variables"
-    )
-
-
-def _is_404(error: BaseException | None) -> bool:
-    if isinstance(error, _WRAPPERS):
-        error = error.__cause__ or error.__context__
-    if not isinstance(error, aws.ClientError):
-        return False
-    code = error.response.get("Error", {}).get("Code")
-    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
-    return bool(status == 404 and code != "NoSuchBucket")
-
-
-def _of_answer(error: aws.ClientError, where: str, endpoint: str) -> SDMLError:
-    """An answer of the server that is an error; only its code is repeated, nothing else."""
-    code = str(error.response.get("Error", {}).get("Code", "unknown"))
-    status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
-    said = f"{code}, HTTP {status}, from {endpoint}"
-    if code in _FULL or status == 507:
-        return StoreFullError(f"{where}: the store has no room ({said}): make room, run again")
-    if code == "NoSuchBucket":
-        return StoreAccessError(
-            f"{where}: the bucket does not exist ({said}): create it or correct the store's URI"
-        )
-    if code in _TRANSIENT or status in (408, 429) or (status >= 500 and status != 501):
-        return StoreUnavailableError(
-            f"{where}: the server did not do it after all retries ({said}): run again later"
-        )
-    if code == "RequestTimeTooSkewed":
-        return StoreAccessError(f"{where}: refused ({said}): set this machine's clock right")
-    if status in (301, 307) or code in ("AuthorizationHeaderMalformed", "PermanentRedirect"):
-        return StoreAccessError(
-            f"{where}: the bucket is in another region ({said}): set AWS_REGION"
-        )
-    if status in (401, 403):
-        return StoreAccessError(
-            f"{where}: access refused ({said}): check AWS_ACCESS_KEY_ID and "
-            f"AWS_SECRET_ACCESS_KEY, and that they may read, write, list and delete there"
-        )
-    return StoreAccessError(
-        f"{where}: the server refused the request ({said}): "
-        f"check the URI, and that AWS_ENDPOINT_URL_S3 is an S3 server"
     )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
+import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from sdml.store.files import blocks_to_store, digest
-from sdml.store.manifest import Manifest, ObjectRecord, canonical
+from sdml.store.manifest import Manifest, ObjectRecord
 
 MISSING = "the object is missing: make the version again or restore it"
 
@@ -22,35 +22,30 @@ class Version:
     uri: str
 
 
-def object_record(name: str, data: bytes | Path) -> ObjectRecord:
-    """The record of an object that is about to be stored.
+def new_id(created: datetime) -> str:
+    """The time, and random digits that keep apart what two machines make in the same microsecond.
 
-    Raises:
-        DataError: the file cannot be read.
+    No hash of the content: the objects' place must be known before they have been read.
     """
-    size, checksum = digest(blocks_to_store(data))
-    return ObjectRecord(name=name, bytes=size, sha256=checksum)
+    return f"{created:%Y%m%dT%H%M%S%f}Z-{secrets.token_hex(6)}"
 
 
-def new_id(manifest: Manifest, created: datetime) -> str:
-    """The time, and a hash that keeps apart what two machines make in the same microsecond."""
-    content = {
-        "kind": manifest.kind,
-        "modality": manifest.modality,
-        "seed": manifest.seed,
-        "settings": manifest.settings,
-        "made_from": manifest.made_from,
-        "objects": [vars(record) for record in manifest.objects],
+def alike(one: Manifest, other: Manifest, objects: Mapping[str, bytes | Path]) -> bool:
+    """Whether two versions are made from the same with the same settings, and of like objects.
+
+    Args:
+        one: complete.
+        other: what is to be published.
+        objects: of ``other``; only their names and sizes are looked at.
+    """
+    sizes = {
+        name: len(data) if isinstance(data, bytes) else data.stat().st_size
+        for name, data in objects.items()
     }
-    return f"{created:%Y%m%dT%H%M%S%f}Z-{hashlib.sha256(canonical(content)).hexdigest()[:12]}"
-
-
-def same_content(one: Manifest, other: Manifest) -> bool:
-    """Whether two versions hold the same, made from the same with the same settings."""
-    return (one.objects, one.settings, one.made_from) == (
-        other.objects,
-        other.settings,
-        other.made_from,
+    return (
+        one.settings == other.settings
+        and one.made_from == other.made_from
+        and {record.name: record.bytes for record in one.objects} == sizes
     )
 
 

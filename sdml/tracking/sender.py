@@ -1,6 +1,8 @@
 """The background thread that sends a live run's events, so that training never waits.
 
-While the server is down it asks again with growing pauses. Events sit in the spool meanwhile.
+While the server is down it asks again with growing pauses. Events sit in the spool meanwhile. A
+server that is slow, because a hundred runs send to it, is asked less often and told more at a time:
+a call costs it as much as hundreds of metrics, so that is how it can take more of them.
 """
 
 from __future__ import annotations
@@ -17,8 +19,20 @@ logger = logging.getLogger(__name__)
 
 # Gathers the events of fast epochs into one call.
 _PACE = 0.5
+# Of a run's time, one part is spent in calls to the server and so many in pauses between them.
+_PAUSES_PER_CALL = 20
+_LONGEST_PACE = 300.0
 _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 30.0
+
+
+def pace(seconds: float) -> float:
+    """How long to wait after a call that took so many seconds.
+
+    >>> pace(0.01), pace(0.5), pace(60.0)
+    (0.5, 10.0, 300.0)
+    """
+    return min(_LONGEST_PACE, max(_PACE, _PAUSES_PER_CALL * seconds))
 
 
 class Sender:
@@ -84,12 +98,14 @@ class Sender:
 
     def _try(self) -> float:
         """One attempt; returns how long to wait before the next."""
+        began = time.monotonic()
         sent, failure = self._delivery.step()
+        now = time.monotonic()
         if failure is None:
             if sent:
-                self._progress = time.monotonic()
+                self._progress = now
             self._tell_good(sent)
-            return _PACE
+            return pace(now - began)
         self._last = failure
         self._failures += 1
         # One failed call is a hiccup, for example a connection that the server had closed.

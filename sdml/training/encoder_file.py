@@ -67,13 +67,18 @@ class LoadedEncoder:
 
     @torch.no_grad()
     def embed(
-        self, features_ND: npt.NDArray[np.float32], batch: int = 1024
+        self,
+        features_ND: npt.NDArray[np.float32],
+        batch: int = 1024,
+        *,
+        out: npt.NDArray[np.float32] | None = None,
     ) -> npt.NDArray[np.float32]:
         """Codes (N, K) of features that were transformed as the training's were.
 
         Args:
             features_ND: float32; may be memory-mapped.
             batch: rows at a time, which bounds memory; the codes differ by rounding (1e-6) at most.
+            out: float32 (N, K) to write to, perhaps a file; by default a new array.
 
         Raises:
             DataError: the width is not the encoder's, or a feature is not finite.
@@ -83,7 +88,8 @@ class LoadedEncoder:
                 f"the {self.modality} encoder takes rows of {self.input_dim} features, but got "
                 f"shape {features_ND.shape}: give features made like its training data"
             )
-        codes_NK = np.empty((len(features_ND), self.code_dim), dtype=np.float32)
+        shape = (len(features_ND), self.code_dim)
+        codes_NK = np.empty(shape, dtype=np.float32) if out is None else out
         for start in range(0, len(features_ND), batch):
             block_BD = np.array(features_ND[start : start + batch], dtype=np.float32)
             codes_BK = self._network(torch.from_numpy(block_BD)).numpy()

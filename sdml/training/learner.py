@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from sdml.experiment import TrainingSettings
 from sdml.networks import Decoder, Encoder
@@ -31,7 +31,10 @@ from sdml.retrieval.similarity import projection_temperature
 from sdml.subspace import orthonormal_columns
 from sdml.tensorfile import pack, unpack
 from sdml.training.data import Samples
+from sdml.training.layers import ProductLinear, UpdatedLinear
 from sdml.training.optimised import Arrays, First, Optimised, copied
+from sdml.training.products import Bf16, Fp32
+from sdml.training.replayed import ReplayedStep, Step
 from sdml.training.start import MOST_SAMPLES, start_from_ridge
 
 _START = "start.losses"
@@ -43,6 +46,8 @@ class Learner(Optimised):
 
     Initial values depend on ``settings.seed`` and the shapes only.
     """
+
+    _alone = True  # no other process has a part of the gradients
 
     def __init__(
         self,
@@ -89,6 +94,7 @@ class Learner(Optimised):
             settings.method == "classifier" or settings.supervised == "cross_entropy"
         )
         self._start_losses_N = torch.zeros(0, device=device)
+        self._learning = torch.ones((), device=device)  # 0 in the first epoch after such a start
         self._closed_form = settings.start == "ridge" and settings.lambda_ < 1  # 1: without labels
         # without weight on the reconstruction the decoder is not trained, only measured
         self._decoding = settings.lambda_ > 0
@@ -96,6 +102,11 @@ class Learner(Optimised):
         if self._decoding:
             trained.update(self.decoder.named_parameters(prefix="decoder"))
         self._optimise(trained, settings)
+        self._in_place = self._alone and device.type == "cpu"
+        self._layers = self._own_layers()
+        self._step: Step = self._plain_step
+        if device.type == "cuda" and self._alone:
+            self._step = ReplayedStep(self._plain_step, device)
 
     def begin(self, training: Samples, first: First) -> None:
         """See :meth:`Optimised.begin`."""
@@ -115,11 +126,23 @@ class Learner(Optimised):
 
         arrays, _ = unpack(first(made) or b"", "the start of a training")
         self.encoder.load_state_dict({name: torch.from_numpy(a) for name, a in arrays.items()})
+        for layer in self._layers.values():
+            layer.renew()
 
     def step(self, features_BD: Tensor, targets_BC: Tensor) -> Tensor:
         """See :meth:`Optimised.step`."""
+        if self._closed_form:
+            self._learning.fill_(0.0 if self._at_start else 1.0)
+        return self._step(features_BD, targets_BC)
+
+    def _plain_step(self, features_BD: Tensor, targets_BC: Tensor) -> Tensor:
+        """A step as autograd makes it, but for what the layers do themselves."""
         losses = self._forward(features_BD, targets_BC)
-        self._advance(losses.total * 0 if self._at_start else losses.total)
+        total = losses.total * self._learning if self._closed_form else losses.total
+        if self._in_place:
+            total.backward()  # type: ignore[no-untyped-call]
+        else:
+            self._advance(total)
         return torch.stack(losses).detach()
 
     @torch.no_grad()
@@ -172,6 +195,8 @@ class Learner(Optimised):
         super().load(state)
         if start_N is not None:
             self._start_losses_N = start_N.to(self.device)
+        for layer in self._layers.values():
+            layer.renew()
 
     def encoder_state(self) -> Arrays:
         """A copy of the encoder's parameters."""
@@ -179,10 +204,31 @@ class Learner(Optimised):
 
     def _forward(self, features_BD: Tensor, targets_BC: Tensor) -> Losses:
         """The losses of a batch, ready to be differentiated."""
-        codes_BK = self.encoder(features_BD)
+        codes_BK = self.encoder(features_BD, self._apply)
         with torch.set_grad_enabled(self._decoding):
-            reconstruction_BD = self.decoder(codes_BK)
+            reconstruction_BD = self.decoder(codes_BK, self._apply)
         return self._losses(codes_BK, reconstruction_BD, features_BD, targets_BC)
+
+    def _own_layers(self) -> dict[nn.Linear, ProductLinear]:
+        """What the linear layers are in a training step, where that is not themselves."""
+        bf16 = self._settings.precision == "bf16"
+        if not (self._in_place or bf16):
+            return {}
+        products = Bf16() if bf16 else Fp32()
+        layers: dict[nn.Linear, ProductLinear] = {}
+        for network in (self.encoder, self.decoder):
+            for linear in network.linears():
+                moments = self._moments_of(linear) if self._in_place else None
+                layers[linear] = (
+                    UpdatedLinear(linear, products, moments, self._constants)
+                    if moments
+                    else ProductLinear(linear, products)
+                )
+        return layers
+
+    def _apply(self, linear: nn.Linear, rows_ND: Tensor) -> Tensor:
+        rows_NO: Tensor = self._layers.get(linear, linear)(rows_ND)
+        return rows_NO
 
     def _losses(
         self, codes_BK: Tensor, reconstruction_BD: Tensor, features_BD: Tensor, targets_BC: Tensor

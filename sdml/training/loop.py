@@ -32,6 +32,7 @@ from sdml.training.device import find_device
 from sdml.training.history import EpochRecord
 from sdml.training.optimised import Optimised
 from sdml.training.parallel import ALONE, Ranks
+from sdml.training.precision import decided
 from sdml.training.scaling import Scaling
 from sdml.training.state import TrainingState
 from sdml.training.threads import thread_count
@@ -127,7 +128,8 @@ def fit(
         name="validation",
         scaling=scaling,
     )
-    _check(training, validation, settings)
+    check_splits(training, validation, settings)
+    settings = decided(settings, place)
     with thread_count(threads or settings.threads, share=ranks.local_size):
         make = learner_type or ranks.learner
         learner = make(training.features, projection_KC, settings, place)
@@ -180,8 +182,12 @@ def fit(
     )
 
 
-def _check(training: Samples, validation: Samples, settings: TrainingSettings) -> None:
-    """What must hold between the splits and the settings."""
+def check_splits(training: Samples, validation: Samples, settings: TrainingSettings) -> None:
+    """What must hold between the splits and the settings.
+
+    Raises:
+        DataError: it does not.
+    """
     if training.features != validation.features:
         raise DataError(
             f"training and validation samples must have equally many features, but have "

@@ -10,19 +10,22 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
 from sdml.experiment import TrainingSettings
 from sdml.training.data import Samples
+from sdml.training.layers import Adam, Moments
 
 Arrays = dict[str, npt.NDArray[Any]]
 First = Callable[[Callable[[], bytes]], bytes | None]
 
-_MOMENTS = ("exp_avg", "exp_avg_sq")
+_EPS = 1e-8  # Adam's, as torch has it
 
 
 class Optimised(ABC):
@@ -43,13 +46,33 @@ class Optimised(ABC):
     def _optimise(self, trained: Mapping[str, nn.Parameter], settings: TrainingSettings) -> None:
         """Say which parameters are trained; ``settings`` have Adam's."""
         self._trained = dict(trained)
-        self._adam = torch.optim.Adam(
+        self._constants = Adam(settings.learning_rate, *settings.betas, settings.weight_decay, _EPS)
+        self._moments = {
+            parameter: Moments(
+                torch.zeros((), device=parameter.device),
+                torch.zeros_like(parameter.detach()),
+                torch.zeros_like(parameter.detach()),
+            )
+            for parameter in self._trained.values()
+        }
+
+    @cached_property
+    def _adam(self) -> torch.optim.Adam:
+        """torch's optimiser, on our moments: made when it is first used, for torch then imports
+        its compiler, which takes longer than many a first step.
+        """
+        constants = self._constants
+        adam = torch.optim.Adam(
             self._trained.values(),
-            lr=settings.learning_rate,
-            betas=settings.betas,
-            weight_decay=settings.weight_decay,
+            lr=constants.lr,
+            betas=(constants.beta1, constants.beta2),
+            weight_decay=constants.weight_decay,
+            eps=constants.eps,
             fused=True,
         )
+        for parameter, moments in self._moments.items():
+            adam.state[parameter] = moments._asdict()
+        return adam
 
     def begin(self, training: Samples, first: First) -> None:  # noqa: B027 - few have to
         """Before the first step of a training that is not resumed.
@@ -75,17 +98,15 @@ class Optimised(ABC):
         """Adam's step on the gradients of a loss."""
         self._adam.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
+        (group,) = self._adam.param_groups
+        group["capturable"] = (
+            self.device.type == "cuda" and torch.cuda.is_current_stream_capturing()
+        )
         self._adam.step()
 
     def state(self) -> Arrays:
         """Everything that later steps depend on, for :meth:`load`; shares memory on the CPU."""
-        tensors: dict[str, Tensor] = {}
-        for name, parameter in self._trained.items():
-            adam = self._adam.state[parameter]
-            tensors[name] = parameter.detach()
-            tensors |= {f"{moment}.{name}": adam[moment] for moment in _MOMENTS}
-            tensors[f"step.{name}"] = adam["step"]
-        return {name: tensor.cpu().numpy() for name, tensor in tensors.items()}
+        return {name: tensor.cpu().numpy() for name, tensor in self._tensors().items()}
 
     def load(self, state: Mapping[str, npt.NDArray[Any]]) -> None:
         """Continue from what :meth:`state` returned.
@@ -94,18 +115,31 @@ class Optimised(ABC):
             KeyError: an array is missing.
             ValueError: an array has another shape or type. Nothing was changed.
         """
-        tensors = {name: torch.from_numpy(array.copy()) for name, array in state.items()}
-        adam = self._adam.state_dict()
-        for number, (name, parameter) in enumerate(self._trained.items()):
-            moments = {moment: tensors[f"{moment}.{name}"] for moment in _MOMENTS}
-            for tensor in (tensors[name], *moments.values()):
-                if tensor.shape != parameter.shape or tensor.dtype != parameter.dtype:
-                    raise ValueError(f"{name} is {tensor.dtype} of shape {tuple(tensor.shape)}")
-            adam["state"][number] = {**moments, "step": tensors[f"step.{name}"]}
-        with torch.no_grad():
-            for name, parameter in self._trained.items():
-                parameter.copy_(tensors[name])
-        self._adam.load_state_dict(adam)
+        tensors = self._tensors()
+        for name, tensor in tensors.items():
+            array = state[name]
+            shape = tuple(tensor.shape) or (1,)  # files have no scalars
+            if np.atleast_1d(array).shape != shape or array.dtype != np.float32:
+                raise ValueError(f"{name} is {array.dtype} of shape {array.shape}")
+        for name, tensor in tensors.items():
+            tensor.copy_(torch.from_numpy(state[name].copy()).view_as(tensor))
+
+    def _moments_of(self, linear: nn.Linear) -> dict[str, Moments] | None:
+        """Adam's memory of a layer's parameters by name; None if the layer is not trained."""
+        named = dict(linear.named_parameters())
+        if not all(parameter in self._moments for parameter in named.values()):
+            return None
+        return {name: self._moments[parameter] for name, parameter in named.items()}
+
+    def _tensors(self) -> dict[str, Tensor]:
+        """Everything that a step changes, by the names that :meth:`state` has."""
+        tensors: dict[str, Tensor] = {}
+        for name, parameter in self._trained.items():
+            moments = self._moments[parameter]._asdict()
+            tensors[name] = parameter.detach()
+            tensors |= {f"{moment}.{name}": moments[moment] for moment in ("exp_avg", "exp_avg_sq")}
+            tensors[f"step.{name}"] = moments["step"]
+        return tensors
 
 
 def copied(network: nn.Module) -> Arrays:

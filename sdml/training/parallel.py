@@ -252,6 +252,8 @@ class _Group(Ranks):
 class _ParallelLearner(Learner):
     """A learner whose gradients are sums over the ranks."""
 
+    _alone = False
+
     def __init__(
         self,
         features: int,

@@ -33,6 +33,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import nn
 
 from sdml.networks import Encoder
 
@@ -81,7 +82,7 @@ def start_from_ridge(
         seed: of u, with the features.
     """
     classes = projection_KC.shape[1]
-    narrow = any(layer.out_features < 2 * classes for layer in encoder.linears)
+    narrow = any(layer.out_features < 2 * classes for layer in _hidden(encoder))
     if narrow or np.count_nonzero(targets_NC.any(axis=0)) < 2:
         return None
     draw = np.random.default_rng((seed, zlib.crc32(features_ND.tobytes())))
@@ -92,25 +93,29 @@ def start_from_ridge(
     back_KC, room = _inverse(projection_KC)
     direction_K = _orthogonal(projection_KC, draw, room=room)
     gram_CC = back_KC.T @ back_KC
-    found = _fitted(x_ND, units_NH, shares_NC, gram_CC, temperature, len(encoder.linears))
+    found = _fitted(x_ND, units_NH, shares_NC, gram_CC, temperature, len(_hidden(encoder)))
     with torch.no_grad():
         lengths_N = torch.linalg.vector_norm(_before_normalisation(encoder, x_ND), dim=1)
         _lay(encoder, found, back_KC, direction_K, float(lengths_N.mean()))
     return found
 
 
+def _hidden(encoder: Encoder) -> list[nn.Linear]:
+    return encoder.linears()[:-1]
+
+
 def _units(encoder: Encoder, x_ND: Doubles, taken: int) -> Doubles:
     """Outputs of the first layer's units that stay as they are, (N, H); none without a layer."""
-    if not encoder.linears:
+    if not _hidden(encoder):
         return np.empty((len(x_ND), 0))
-    weight_HD, bias_H = (p.detach().double().numpy() for p in encoder.linears[0].parameters())
+    weight_HD, bias_H = (p.detach().double().numpy() for p in _hidden(encoder)[0].parameters())
     rows: Doubles = np.maximum(_product(x_ND, weight_HD[taken:].T) + bias_H[taken:], 0)
     return rows
 
 
 def _before_normalisation(encoder: Encoder, x_ND: Doubles) -> torch.Tensor:
     rows = torch.from_numpy(x_ND.astype(np.float32))
-    for layer in encoder.linears:
+    for layer in _hidden(encoder):
         rows = layer(rows).relu()
     lengths: torch.Tensor = encoder.output(rows)
     return lengths
@@ -268,7 +273,7 @@ def _lay(
     eye, nothing_C = np.eye(classes), np.zeros(classes)
     # what the rows of a layer, then the code, read from the layer before, and add
     reading_CX, offset_C = ridge.linear_DC.T, ridge.constant_C
-    for number, layer in enumerate(encoder.linears):
+    for number, layer in enumerate(_hidden(encoder)):
         width = layer.out_features
         if number == 0:  # the linear part z₁ as relu(z₁) − relu(−z₁)
             rows = ((reading_CX, nothing_C), (-reading_CX, nothing_C))

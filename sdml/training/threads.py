@@ -13,6 +13,11 @@ from pathlib import Path
 
 import torch
 
+from sdml.errors import UserError
+
+CORES = "SDML_CORES"
+"""Environment variable: so many cores are this process's share, however many there are."""
+
 
 @contextmanager
 def thread_count(threads: int | None, *, share: int = 1) -> Iterator[None]:
@@ -31,14 +36,28 @@ def thread_count(threads: int | None, *, share: int = 1) -> Iterator[None]:
 
 
 def available_cores(root: Path = Path("/")) -> int:
-    """Cores that this process may use: its affinity, capped by its control groups' quotas.
+    """Cores that this process may use: its affinity, capped by control groups and ``SDML_CORES``.
 
     Args:
         root: where ``sys`` and ``proc`` are mounted.
+
+    Raises:
+        UserError: ``SDML_CORES`` is no number of cores.
     """
     affinity = getattr(os, "sched_getaffinity", None)
     cores = len(affinity(0)) if affinity else os.cpu_count() or 1
-    return max(1, min([cores, *(int(quota) for quota in _quotas(root))]))
+    return max(1, min([cores, *_share(), *(int(quota) for quota in _quotas(root))]))
+
+
+def _share() -> Iterator[int]:
+    said = os.environ.get(CORES, "")
+    if said:
+        if not (said.isascii() and said.isdigit() and int(said) > 0):
+            raise UserError(
+                f"the environment variable {CORES} must be a number of cores, at least 1, not "
+                f"{said!r}: correct it or unset it"
+            )
+        yield int(said)
 
 
 def _quotas(root: Path) -> Iterator[float]:

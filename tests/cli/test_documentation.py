@@ -68,6 +68,7 @@ def test_the_objects_shown_are_those_of_the_commands(
         "init": run("init", finished.parent / "image.npz", "--output", tmp_path / "e", "--json"),
         "prepare": run("prepare", finished, "--modality", "image", "--json"),
         "train": run("train", finished, "--modality", "image", "--json"),
+        "sweep": run("sweep", finished, "--modality", "image", "--lambda", "0.5", "--json"),
         "evaluate": run("evaluate", finished, "--json"),
         "embed": run("embed", finished, *given, "--output", tmp_path / "c.npy", "--json"),
         "search": run(

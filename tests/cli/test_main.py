@@ -17,8 +17,8 @@ from tests.cli.conftest import Run
 from tests.steps import tiny
 
 COMMANDS = [
-    "init", "prepare", "prior", "train", "evaluate", "list", "gc", "embed", "search", "score",
-    "resend",
+    "init", "prepare", "prior", "train", "sweep", "evaluate", "list", "gc", "embed", "search",
+    "score", "resend",
 ]  # fmt: skip
 
 # Every argument of every command. Knobs belong into the experiment file, not here.
@@ -28,11 +28,30 @@ ALLOWED = {
     "prepare": {"file", "--modality", "--new-modality"},
     "prior": {"action", "file", "--modality"},
     "train": {"file", "--modality", "--reuse", "--result", "--processes"},
+    "sweep": {
+        "file",
+        "--modality",
+        "--lambda",
+        "--seeds",
+        "--learning-rate",
+        "--at-once",
+        "--result",
+    },
     "evaluate": {"file"},
     "list": {"file", "--verify"},
     "gc": {"file", "--keep", "--version", "--grace", "--checkpoints-older-than", "--dry-run"},
     "embed": {"file", "--modality", "--input", "--output"},
-    "search": {"file", "--query", "--input", "--row", "--gallery", "--top", "--class", "--index"},
+    "search": {
+        "file",
+        "--query",
+        "--input",
+        "--row",
+        "--gallery",
+        "--top",
+        "--class",
+        "--index",
+        "--codes",
+    },
     "score": {
         "--query",
         "--query-labels",
@@ -112,9 +131,8 @@ def test_the_version(run: Run) -> None:
     [
         ([], "required: COMMAND"),
         (["no-such"], "invalid choice: 'no-such'"),
-        (["train", "a.yaml"], "required: --modality"),
         (["train", "--modality", "image"], "required: FILE.yaml"),
-        (["train", "a.yaml", "--mod", "image"], "required: --modality"),
+        (["train", "a.yaml", "--mod", "image"], "unrecognized arguments: --mod"),
         (["train", "a.yaml", "--modality", "image", "--lambda", "0.1"], "--lambda"),
         (["search", "a.yaml", "--top", "ten"], "argument --top: invalid int value: 'ten'"),
         (["score", "--denominator", "all"], "argument --denominator: invalid choice: 'all'"),

@@ -29,3 +29,12 @@ def test_values_means_and_chance() -> None:
         ["mean", "0.400", "0.350", "0.300", "0.350", ""],
         ["chance", "0.040", "0.035", "0.030", "", "0.035"],
     ]
+
+
+def test_the_interval_of_a_sample_stands_beside_its_figure() -> None:
+    pairs = [
+        {"query": q, "gallery": g, "map": 0.5, "chance": 0.1, "low": 0.48, "high": 0.52}
+        for q, g in (("image", "text"), ("text", "image"))
+    ]
+    rows = shown(pairs)
+    assert rows[1] == ["image", "–", "0.500 ±0.020", "0.500", "0.100"]

@@ -16,6 +16,7 @@ from components.finish.component import finish
 from components.gather.component import gather
 from components.image import IMAGE
 from components.prepare.component import prepare
+from components.sweep.component import sweep
 from components.train.component import train
 
 FOLDER = Path(__file__).parents[2] / "components"
@@ -23,6 +24,7 @@ COMPONENTS = {
     "begin": begin,
     "prepare": prepare,
     "train": train,
+    "sweep": sweep,
     "gather": gather,
     "evaluate": evaluate,
     "finish": finish,

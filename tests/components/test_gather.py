@@ -23,6 +23,15 @@ def test_keeps_every_record_in_order(count: int, artifact: Callable[..., Any]) -
     ]
 
 
+def test_a_file_may_hold_several_records(artifact: Callable[..., Any]) -> None:
+    one, many, gathered = artifact(dsl.Model), artifact(dsl.Model), artifact()
+    Path(one.path).write_text('{"encoder": "a"}')
+    Path(many.path).write_text('[{"encoder": "b"}, {"encoder": "c"}]')
+    gather.python_func([one, many], gathered)
+    found = json.loads(Path(gathered.path).read_text())
+    assert [record["encoder"] for record in found] == ["a", "b", "c"]
+
+
 def test_adds_to_the_list_of_another_loop(artifact: Callable[..., Any]) -> None:
     earlier, gathered, encoder = artifact(), artifact(), artifact(dsl.Model)
     Path(earlier.path).write_text('[{"encoder": "a"}]')

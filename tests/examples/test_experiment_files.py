@@ -18,6 +18,11 @@ def test_all_examples_are_found() -> None:
         "digits/audio.yaml",
         "digits/experiment.yaml",
         "digits_world/experiment.yaml",
+        "multilabel/experiment.yaml",
+        "paper/ms_coco.yaml",
+        "paper/nus_wide.yaml",
+        "paper/wikipedia.yaml",
+        "paper/xmedia.yaml",
         "wikipedia_svcl/experiment.yaml",
     ]
 

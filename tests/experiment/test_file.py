@@ -145,6 +145,15 @@ REFUSED = {
     "repeated class": (MINIMAL + "subspace: {classes: [a, a]}", "distinct"),
     "unknown similarity": (MINIMAL + "evaluation: {similarity: dot}", "evaluation.similarity"),
     "no similarity": (MINIMAL + "evaluation: {similarity: []}", "at least one"),
+    "too small a sample": (
+        MINIMAL + "evaluation: {sample: {queries: 10}}",
+        "evaluation.sample.queries",
+    ),
+    "a sample without a size": (
+        MINIMAL + "evaluation: {sample: {seed: 1}}",
+        "evaluation.sample.queries: required",
+    ),
+    "no iteration at a time": (MINIMAL + "cluster: {parallelism: 0}", "cluster.parallelism"),
     "top_k zero": (MINIMAL + "evaluation: {top_k: 0}", "evaluation.top_k"),
     "unknown transform": (
         "collection: a\nmodalities: {a: {source: x, transform: [whiten]}}",
@@ -162,6 +171,7 @@ REFUSED = {
         "collection: a\nmodalities: {a: {source: x, resources: {accelerator: gpu}}}",
         "go together",
     ),
+    "together": (MINIMAL + "sweep: {together: perhaps}", "sweep.together"),
     "repeated λ": (MINIMAL + "sweep: {lambdas: [0.1, 0.1]}", "each value of λ once"),
     "source a number": ("collection: a\nmodalities: {a: {source: 3}}", "modalities.a.source"),
     "keys a list": ("collection: a\nmodalities: {a: {source: x, keys: [X]}}", "modalities.a.keys"),

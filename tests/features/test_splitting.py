@@ -227,3 +227,30 @@ def test_given_split(raw: npt.NDArray[Any]) -> None:
 def test_given_split_refused(raw: npt.NDArray[Any], message: str) -> None:
     with pytest.raises(DataError, match=rf"^here: split must be .*{message}"):
         given_split(raw, where="here")
+
+
+@pytest.mark.parametrize("multi_label", [False, True])
+def test_validation_is_the_first_or_last_rows_of_test(multi_label: bool) -> None:
+    given_N = np.array([0, 2, 0, 2, 2, 0, 2], dtype=np.int8)
+    labels = np.array([0, 1, 1, 0, 0, 0, 1], dtype=np.int32)
+    encoded: npt.NDArray[Any] = np.eye(2, dtype=np.uint8)[labels] if multi_label else labels
+    for take, expected in (("first", [0, 1, 0, 1, 2, 0, 2]), ("last", [0, 2, 0, 2, 1, 0, 1])):
+        choice = SplitSettings.model_validate(
+            {"validation": 2, "validation_from": "test", "validation_take": take}
+        )
+        assert assign_splits(given_N, encoded, 2, choice).tolist() == expected
+
+
+def test_rows_to_take_must_come_with_a_split_and_leave_some() -> None:
+    labels = np.zeros(9, dtype=np.int32)
+    first = SplitSettings(validation=4, validation_take="first")
+    with pytest.raises(DataError, match="this source brings none"):
+        assign_splits(None, labels, 1, first)
+    given_N = np.array([0] * 4 + [2] * 5, dtype=np.int8)
+    with pytest.raises(DataError, match=r"4 samples were asked for.* 4 samples of train"):
+        assign_splits(given_N, labels, 1, first)
+
+
+def test_the_usual_draw_is_not_said() -> None:
+    assert "validation_take" not in SplitSettings().model_dump()
+    assert SplitSettings(validation_take="last").model_dump()["validation_take"] == "last"

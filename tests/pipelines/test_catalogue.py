@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from pipelines import NAMES
-from pipelines.catalogue import BUILDERS, arguments_for, one_line
+from pipelines.catalogue import BUILDERS, arguments_for, one_line, plan_for
 from sdml.errors import ExperimentError
-from sdml.experiment import parse_experiment, read_experiment
+from sdml.experiment import Experiment, parse_experiment, read_experiment
 from tests.pipelines.world import write_experiment
 
 
@@ -61,6 +61,29 @@ def test_the_sweep_has_every_case_once(tmp_path: Path) -> None:
     ]
 
 
+def test_a_sweep_together_has_every_modality_once(tmp_path: Path) -> None:
+    section = {"lambdas": [0, 0.5, 1], "together": True}
+    experiment = read_experiment(write_experiment(tmp_path, sweep=section))
+    arguments = arguments_for("sweep", experiment, modalities=None)
+    assert arguments["weights"] == [0.0, 0.5, 1.0]
+    assert arguments["trainings"] == [{"modality": "image"}, {"modality": "text"}]
+    of_train = arguments_for("train", experiment, modalities=None)
+    assert [set(training) for training in of_train["trainings"]] == [{"modality", "weight"}] * 2
+
+
+def test_a_sweep_together_is_one_process(tmp_path: Path) -> None:
+    resources = {"accelerator": "nvidia.com/gpu", "count": 2}
+    modalities = {
+        "image": {"source": "image.npz", "resources": resources},
+        "text": {"source": "text.npz"},
+    }
+    file = write_experiment(tmp_path, modalities=modalities, sweep={"together": True})
+    experiment = read_experiment(file)
+    with pytest.raises(ExperimentError, match=r"modalities\.image\.resources\.count.*is 2"):
+        plan_for("sweep", experiment, modalities=None, cache=True)
+    assert plan_for("train", experiment, modalities=None, cache=True).lanes[0].resources.count == 2
+
+
 def test_a_pod_finds_store_and_tracking_in_its_environment(tmp_path: Path) -> None:
     file = write_experiment(tmp_path, tracking="sqlite:///runs.db")
     experiment = read_experiment(file)
@@ -99,3 +122,28 @@ def test_refuses_a_password_in_the_tracking_address(tmp_path: Path) -> None:
     with pytest.raises(ExperimentError, match="MLFLOW_TRACKING_PASSWORD") as refused:
         arguments_for("train", read_experiment(file), modalities=None)
     assert "hunter2" not in str(refused.value)
+
+
+def wide_sweep(modalities: int) -> Experiment:
+    return Experiment.model_validate(
+        {
+            "collection": "wide",
+            "sweep": {"lambdas": [n / 10 for n in range(11)]},
+            "modalities": {f"modality{n:03d}": {"source": "s3://b/x"} for n in range(modalities)},
+        }
+    )
+
+
+def test_a_hundred_modalities_with_eleven_weights_fit_into_the_parameters() -> None:
+    experiment = wide_sweep(100)
+    plan = plan_for("sweep", experiment, modalities=None, cache=True)
+    arguments = arguments_for("sweep", experiment, modalities=None, plan=plan)
+    assert len(arguments["trainings"]) == 1100
+
+
+def test_parameters_that_no_pod_could_be_given_are_refused() -> None:
+    experiment = wide_sweep(250)
+    plan = plan_for("sweep", experiment, modalities=None, cache=True)
+    with pytest.raises(ExperimentError, match=r"at most 120000 bytes.*'trainings'.*--modality"):
+        arguments_for("sweep", experiment, modalities=None, plan=plan)
+    arguments_for("sweep", experiment, modalities=None)  # on this machine nothing limits them

@@ -86,6 +86,20 @@ def test_has_the_tasks_loops_and_parameters(
     assert set(spec.root.input_definitions.parameters) == COMMON | LOOPS[name]
 
 
+def test_a_sweep_together_trains_every_weight_in_one_task(tmp_path: Path) -> None:
+    file = write_experiment(tmp_path / "world", sweep={"together": True})
+    spec = compiled("sweep", read_experiment(file), tmp_path / "p.yaml")
+    tasks = tasks_of(spec)
+    assert set(tasks) == {
+        f"comp-{task}" for task in ("begin", "prepare", "sweep", "gather", "evaluate", "finish")
+    }
+    task = tasks["comp-sweep"]
+    assert task.caching_options.enable_cache
+    weights = task.inputs.parameters["weights"].component_input_parameter
+    assert weights == "pipelinechannel--weights"
+    assert set(spec.root.input_definitions.parameters) == COMMON | LOOPS["sweep"]
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_the_exit_task_follows_whatever_happens(
     name: str, experiment: Experiment, tmp_path: Path
@@ -201,3 +215,12 @@ def test_replaces_whole_or_not_at_all(experiment: Experiment, tmp_path: Path) ->
     compile_pipeline("train", experiment, modalities=None, output=output)
     assert output.read_text().startswith("# PIPELINE DEFINITION")
     assert list(folder.iterdir()) == [output]
+
+
+@pytest.mark.parametrize("name", ["train", "sweep"])
+def test_the_cluster_may_limit_how_many_iterations_run_at_a_time(name: str, tmp_path: Path) -> None:
+    file = write_experiment(tmp_path, cluster={"parallelism": 20})
+    spec = compiled(name, read_experiment(file), tmp_path / "x.yaml")
+    loops = [task for task in all_tasks(spec) if task.WhichOneof("iterator")]
+    assert len(loops) == len(LOOPS[name])
+    assert {loop.iterator_policy.parallelism_limit for loop in loops} == {20}

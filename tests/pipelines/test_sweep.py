@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from sdml.steps.context import Context
 from sdml.steps.prepare import prepare
 from sdml.steps.train import train
+from sdml.tensorfile import unpack
 from tests.pipelines.world import FinishedRun, write_experiment
 
 pytestmark = pytest.mark.slow
@@ -16,17 +19,23 @@ pytestmark = pytest.mark.slow
 LAMBDAS = (0.9, 0.1)
 
 
-@pytest.fixture(scope="module")
-def swept(tmp_path_factory: pytest.TempPathFactory) -> FinishedRun:
+@pytest.fixture(scope="module", params=[False, True], ids=["apart", "together"])
+def swept(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> FinishedRun:
     folder = tmp_path_factory.mktemp("sweep") / "world"
+    sweep = {"lambdas": list(LAMBDAS), "together": request.param}
     return FinishedRun(
         "sweep",
         write_experiment(
             folder,
             subspace={"dimension": 16, "seed": 3},
-            sweep={"lambdas": list(LAMBDAS)},
+            sweep=sweep,
         ),
     )
+
+
+def weights_of(context: Context, uri: str) -> dict[str, Any]:
+    name = "encoder.safetensors"
+    return unpack(context.catalog.read(context.catalog.get(uri), name), uri)[0]
 
 
 @pytest.fixture(scope="module")
@@ -47,13 +56,16 @@ def test_trains_every_case_with_its_own_values(
     assert set(encoders) == {(m, w) for m in ("image", "text") for w in LAMBDAS}
     direct = Context.open(swept.experiment.model_copy(update={"store": str(tmp_path / "direct")}))
     prepare(direct)
-    made = {}
+    made = set()
     for (modality, weight), uri in encoders.items():
-        encoder = direct.catalog.get(train(direct, modality, lambda_=weight).encoder)
-        stored = {record.name: record.sha256 for record in encoder.manifest.objects}
-        made[modality, weight] = stored["encoder.safetensors"]
-        assert swept.weights(uri) == made[modality, weight]
-    assert len(set(made.values())) == 4
+        alone = weights_of(direct, train(direct, modality, lambda_=weight).encoder)
+        found = weights_of(swept.context, uri)
+        for name, array in alone.items():
+            np.testing.assert_allclose(found[name], array, atol=1e-6, err_msg=name)
+        if not swept.experiment.sweep.together:
+            assert all((found[name] == array).all() for name, array in alone.items())
+        made.add(alone["output.weight"].tobytes())
+    assert len(made) == 4
 
 
 def test_evaluates_each_weight_with_its_own_encoders(

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score
 
-from benchmarks.reference_evaluation import multi_label, single_label
+from benchmarks.speed.reference_evaluation import multi_label, single_label
 from sdml.errors import DataError, UserError
 from sdml.retrieval.average_precision import score
 from sdml.retrieval.protocol import Denominator, EmptyQuery, Protocol, RelevanceRule

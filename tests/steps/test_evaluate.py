@@ -219,3 +219,42 @@ def test_another_split_and_similarity(finished: Path, plain_report: None) -> Non
     )
     assert other.similarity == "posterior"
     assert other.pairs != test.pairs
+
+
+def test_a_sample_of_the_queries_gives_intervals_everywhere(
+    tmp_path: Path, plain_report: None
+) -> None:
+    for modality in ("image", "text"):
+        np.savez(tmp_path / f"{modality}.npz", **tiny.arrays(modality, samples=300))
+    sections = {"training": {"epochs": 1}, "evaluation": {"sample": {"queries": 30, "seed": 5}}}
+    context = tiny.open_file(tiny.write_experiment(tmp_path, "image", "text", **sections))
+    prepare(context)
+    train(context, "image")
+    train(context, "text")
+    evaluated = evaluate(context)
+    assert evaluated == newest_report(context)
+    assert evaluated.mean_interval is not None
+    low, high = evaluated.mean_interval
+    assert low < evaluated.mean_map < high
+    assert evaluated.to_json()["mean_interval"] == (low, high)
+    for pair in evaluated.pairs:
+        assert pair["low"] < pair["map"] < pair["high"]
+    metrics = {metric.name: metric.value for metric in runs(context)[-1].logged_metrics}
+    assert metrics == evaluated.metrics()
+    assert metrics["map_low/mean"] == low
+    assert metrics["map_high/image_to_text"] == evaluated.pairs[0]["high"]
+    report = context.catalog.latest("report")
+    assert report.manifest.settings["sample"] == {"queries": 30, "seed": 5}
+    document = json.loads(context.catalog.read(report, "report.json"))
+    assert document["means"]["cosine"]["map_interval"] == {"low": low, "high": high}
+    assert document["pairs"][0]["sampled"]["population"] == 60
+    assert document["pairs"][0]["queries"] == 30
+
+
+def test_without_a_sample_no_interval_is_said(finished_once: Path) -> None:
+    context = tiny.open_file(finished_once / "experiment.yaml")
+    report = context.catalog.latest("report")
+    assert "sample" not in report.manifest.settings
+    document = context.catalog.read(report, "report.json")
+    assert b"sampled" not in document
+    assert b"interval" not in document

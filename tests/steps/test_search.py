@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from sdml.errors import DataError, NotFoundError, UserError
 from sdml.steps.context import Context
+from sdml.steps.embed import embed
 from sdml.steps.encoders import codes_of, newest_encoder, open_encoder
 from sdml.steps.prepare import prepare
 from sdml.steps.search import search
@@ -134,3 +136,39 @@ def test_an_unknown_class_or_modality(context: Context, source: str) -> None:
     for query, gallery in (("audio", "text"), ("image", "audio")):
         with pytest.raises(NotFoundError, match="'audio'"):
             search(context, query=query, source=source, gallery=gallery)
+
+
+def test_code_files_are_searched_as_one_gallery(finished: Path) -> None:
+    context = tiny.open_file(finished / "experiment.yaml")
+    source = finished / "queries.npy"
+    np.save(source, tiny.arrays("image")["X"][:3])
+    np.save(finished / "texts.npy", tiny.arrays("text")["X"])
+    embed(context, "text", str(finished / "texts.npy"), finished / "whole.npy")
+    whole_GK = np.load(finished / "whole.npy")
+    files = [finished / "a.npy", finished / "b.npy"]
+    np.save(files[0], whole_GK[:25])
+    np.save(files[1], whole_GK[25:])
+    how: dict[str, Any] = {"query": "image", "source": str(source), "gallery": "text", "top": 30}
+    whole = search(context, **how, codes=[finished / "whole.npy"])
+    parts = search(context, **how, codes=files)
+    for one, other in zip(whole.queries, parts.queries, strict=True):
+        assert [hit.score for hit in one.hits] == [hit.score for hit in other.hits]
+        rows = [hit.row + (25 if str(files[1]) in hit.item else 0) for hit in other.hits]
+        assert rows == [hit.row for hit in one.hits]
+        assert other.hits[0].item == f"{files[rows[0] >= 25]} row {other.hits[0].row}"
+
+
+def test_code_files_that_cannot_be_searched_are_refused(finished: Path) -> None:
+    context = tiny.open_file(finished / "experiment.yaml")
+    np.save(finished / "q.npy", tiny.arrays("image")["X"][:1])
+    np.save(finished / "flat.npy", np.zeros(4, np.float32))
+    np.save(finished / "narrow.npy", np.ones((4, 3), np.float32))
+    how: dict[str, Any] = {"query": "image", "source": str(finished / "q.npy"), "gallery": "text"}
+    with pytest.raises(DataError, match=r"flat\.npy must hold one matrix"):
+        search(context, **how, codes=[finished / "flat.npy"])
+    with pytest.raises(DataError, match="--codes"):
+        search(context, **how, codes=[finished / "absent.npy"])
+    with pytest.raises(DataError, match="one width"):
+        search(context, **how, codes=[finished / "narrow.npy"])
+    with pytest.raises(UserError, match="leave out --class and --index"):
+        search(context, **how, codes=[finished / "narrow.npy"], class_name="1")

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from sdml.errors import StoreUnavailableError
 from sdml.store import Catalog, Kind, MemoryStore, ObjectInfo, Store, Version
 from sdml.store.base import Unfinished
+from sdml.store.files import Digest
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -105,8 +106,8 @@ class DyingStore(Store):
         """Whether a call was refused."""
         return self._left < 0
 
-    def put(self, key: str, data: bytes | Path) -> None:
-        self._count().put(key, data)
+    def put(self, key: str, data: bytes | Path) -> Digest:
+        return self._count().put(key, data)
 
     def get(self, key: str) -> bytes:
         return self._count().get(key)

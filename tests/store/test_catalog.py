@@ -18,6 +18,7 @@ from sdml.errors import (
     StoreFullError,
 )
 from sdml.store import Catalog, MemoryStore, ObjectRecord, Version
+from sdml.store.files import Digest
 from tests.store.published import keys, publish
 
 
@@ -110,9 +111,10 @@ def test_the_manifest_is_written_last(memory: Catalog, monkeypatch: pytest.Monke
     written: list[str] = []
     put = memory.store.put
 
-    def record(key: str, data: bytes | Path) -> None:
-        put(key, data)
+    def record(key: str, data: bytes | Path) -> Digest:
+        stored = put(key, data)
         written.append(key)
+        return stored
 
     monkeypatch.setattr(memory.store, "put", record)
     version = publish(memory, objects={f"object-{i}": b"x" for i in range(20)})
@@ -133,10 +135,10 @@ def test_a_version_without_a_manifest_does_not_exist(catalog: Catalog) -> None:
 class FullStore(MemoryStore):
     """Takes three objects and has no room for a fourth."""
 
-    def put(self, key: str, data: bytes | Path) -> None:
+    def put(self, key: str, data: bytes | Path) -> Digest:
         if len(list(self.list(""))) >= 3:
             raise StoreFullError(f"{key}: no room")
-        super().put(key, data)
+        return super().put(key, data)
 
 
 def test_a_failed_upload_makes_no_version() -> None:

@@ -13,6 +13,7 @@ from sdml.errors import (
     IntegrityError,
 )
 from sdml.store import Catalog, MemoryStore, Store, Version
+from sdml.store.files import Digest
 from tests.store.published import publish
 
 
@@ -108,11 +109,12 @@ def test_a_copied_version_is_refused(memory: Catalog) -> None:
 class ChangingStore(MemoryStore):
     """The source grows while it is being stored."""
 
-    def put(self, key: str, data: bytes | Path) -> None:
-        super().put(key, data)
+    def put(self, key: str, data: bytes | Path) -> Digest:
+        stored = super().put(key, data)
         if isinstance(data, Path):
             with data.open("ab") as file:
                 file.write(b"more")
+        return stored
 
 
 def test_a_source_that_changes_meanwhile_makes_no_version(tmp_path: Path) -> None:

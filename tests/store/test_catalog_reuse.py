@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from sdml.store import Catalog, MemoryStore, Version
+from sdml.store.files import Digest
 from tests.store.published import keys
 
 SUBSPACE = {"subspace": "subspaces/0123456789abcdef"}
@@ -65,9 +66,9 @@ def test_without_it_the_same_is_made_again(memory: Catalog) -> None:
 class NoFiles(MemoryStore):
     """Refuses to be sent a file."""
 
-    def put(self, key: str, data: bytes | Path) -> None:
+    def put(self, key: str, data: bytes | Path) -> Digest:
         assert not isinstance(data, Path), "nothing is to be written"
-        super().put(key, data)
+        return super().put(key, data)
 
 
 def test_nothing_is_sent_when_it_is_there(tmp_path: Path) -> None:
@@ -75,3 +76,26 @@ def test_nothing_is_sent_when_it_is_there(tmp_path: Path) -> None:
     first = again(catalog)
     (tmp_path / "a").write_bytes(b"b")
     assert again(catalog, objects={"a": tmp_path / "a"}) == first
+
+
+def test_files_are_read_before_only_if_something_like_them_is_there(tmp_path: Path) -> None:
+    """The store hashes what it takes, so a first publish reads each file once."""
+    read: list[str] = []
+
+    class Recording(MemoryStore):
+        def put(self, key: str, data: bytes | Path) -> Digest:
+            if isinstance(data, Path):
+                read.append(data.name)
+                data = data.read_bytes()
+            return super().put(key, data)
+
+    catalog = Catalog(Recording(), "digits")
+    source = tmp_path / "a"
+    source.write_bytes(b"b")
+    first = again(catalog, objects={"a": source})
+    source.write_bytes(b"c")  # another one of the same size
+    second = again(catalog, objects={"a": source})
+    assert read == ["a", "a"]
+    assert again(catalog, objects={"a": source}) == second != first
+    assert read == ["a", "a"]
+    assert [catalog.read(version, "a") for version in (first, second)] == [b"b", b"c"]

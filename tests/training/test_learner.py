@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pytest
 import torch
 
-from benchmarks.reference_training import Reference
+from benchmarks.speed.reference_step import Reference
 from sdml.experiment import TrainingSettings
 from sdml.objectives import sdml_loss
 from sdml.training import TrainingData

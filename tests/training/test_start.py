@@ -72,7 +72,7 @@ def test_the_encoder_is_the_regression(hidden: tuple[int, ...]) -> None:
     assert made is not None
     scores = FEATURES.astype(float) @ made.linear_DC + made.constant_C
     if hidden:
-        first = drawn.linears[0]
+        first = drawn.linears()[0]
         units = FEATURES.astype(float) @ first.weight[10:].detach().double().numpy().T
         units += first.bias[10:].detach().double().numpy()
         scores += np.maximum(units, 0) @ made.random_HC

@@ -17,7 +17,7 @@ from sdml.features.splitting import given_split
 from sdml.features.table import AnyArray, FloatArray, Table
 from sdml.features.validation import as_float32
 
-EXTENSIONS = (".npz", ".npy", ".mat", ".h5", ".hdf5", ".parquet", ".csv", ".tsv")
+EXTENSIONS = (".npz", ".npy", ".mat", ".h5", ".hdf5", ".h5py", ".parquet", ".csv", ".tsv")
 _DEFAULT = KeySettings()
 
 
@@ -45,7 +45,7 @@ def open_source(path: Path, *, where: str, text: Collection[str] = ()) -> Source
 
             kind = Mat73Source if h5py.is_hdf5(path) else MatSource
             return kind(path, where=where)
-        case ".h5" | ".hdf5":
+        case ".h5" | ".hdf5" | ".h5py":
             from sdml.features.readers.hdf5_files import Hdf5Source
 
             return Hdf5Source(path, where=where)

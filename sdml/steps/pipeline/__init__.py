@@ -8,7 +8,8 @@ run works with, so that nothing published meanwhile can change what the later ta
 from sdml.steps.pipeline.beginning import begin, prepare_pinned
 from sdml.steps.pipeline.ending import finish
 from sdml.steps.pipeline.evaluation import evaluate_pinned
-from sdml.steps.pipeline.records import Pins, TrainedRecord, read_records
+from sdml.steps.pipeline.records import Pins, TrainedRecord, read_records, write_records
+from sdml.steps.pipeline.sweep import sweep_pinned
 from sdml.steps.pipeline.task import Task, pipeline_task
 from sdml.steps.pipeline.training import train_pinned
 
@@ -22,5 +23,7 @@ __all__ = [
     "pipeline_task",
     "prepare_pinned",
     "read_records",
+    "sweep_pinned",
     "train_pinned",
+    "write_records",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,11 @@ class TrainedRecord:
     def summary(self) -> dict[str, Any]:
         """Metadata shown beside the artifact."""
         return {"encoder": self.encoder, "modality": self.modality, "lambda": self.weight}
+
+
+def write_records(records: Sequence[TrainedRecord], path: str) -> None:
+    """Write several records to the file that the pipeline hands on."""
+    Path(path).write_text(json.dumps([asdict(each) for each in records]), encoding="utf-8")
 
 
 def read_records(path: str) -> list[TrainedRecord]:

@@ -26,15 +26,11 @@ def train_pinned(
     Raises:
         UserError: the modality was not prepared.
     """
-    if modality not in pins.features:
-        raise UserError(
-            f"a training needs a modality that was prepared, one of {', '.join(pins.features)}, "
-            f"not {modality!r}: name it in the parameter 'modalities' too"
-        )
+    features = pinned_features(pins, modality)
     logger.info("training %s with λ = %g", modality, lambda_)
     parent = task.parent()
     what: dict[str, Any] = {
-        "features": pins.features[modality],
+        "features": features,
         "lambda_": lambda_,
         "parent_run": parent.id if parent else None,
         "pipeline_run": task.pipeline_run,
@@ -52,6 +48,20 @@ def train_pinned(
         epochs=trained.epochs,
         seconds=trained.seconds,
     )
+
+
+def pinned_features(pins: Pins, modality: str) -> str:
+    """URI of a modality's feature set.
+
+    Raises:
+        UserError: the modality was not prepared.
+    """
+    if modality not in pins.features:
+        raise UserError(
+            f"a training needs a modality that was prepared, one of {', '.join(pins.features)}, "
+            f"not {modality!r}: name it in the parameter 'modalities' too"
+        )
+    return pins.features[modality]
 
 
 def log_progress(record: EpochRecord, epochs: int) -> None:

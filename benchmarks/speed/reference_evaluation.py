@@ -2,8 +2,10 @@
 
 A double-precision cosine distance matrix, one argsort of each row, and then for each query a walk
 down the ranking: in Python for single labels, with a cumulative sum for several. Restated from a
-description of the published functions. Two defects are left out: the multi-label function uses
-the number of queries as the depth of "all", and the single-label one fails on short galleries.
+description of the published functions. The single-label function serves all depths from one sort;
+the multi-label one is called for each depth, and makes the distances and their sort each time.
+Two defects are left out: the latter uses the number of queries as the depth of "all", and the
+former fails on short galleries.
 """
 
 from __future__ import annotations
@@ -45,9 +47,9 @@ def multi_label(
     depths: tuple[int, ...],
 ) -> list[list[float]]:
     """AP of each query that has a hit at each depth (0 is all); other queries are left out."""
-    order_QG = cdist(query_QK, gallery_GK, "cosine").argsort()
     results = []
     for depth in depths:
+        order_QG = cdist(query_QK, gallery_GK, "cosine").argsort()
         last = min(depth, len(gallery_GK)) or len(gallery_GK)
         scores = []
         for query in range(len(query_QK)):
@@ -74,6 +76,10 @@ def plain_numpy(
     Not the released code: a float32 product of unit codes, an argsort and cumulative sums, for a
     few queries at a time so that the arrays stay in the cache. A query without a hit scores zero.
     """
+    query_QK, gallery_GK = (
+        codes_NK / np.linalg.norm(codes_NK, axis=1, keepdims=True)
+        for codes_NK in (query_QK, gallery_GK)
+    )
     ranks_G = np.arange(1, len(gallery_GK) + 1)
     scores_QG = query_QK @ gallery_GK.T
     if query_labels.ndim == 2:

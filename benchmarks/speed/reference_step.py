@@ -59,13 +59,16 @@ class Reference:
         encoder: Weights,
         decoder: Weights,
         fused: bool = False,
+        device: str = "cpu",
     ) -> None:
         code = projection.shape[0]
         self.encoder = Network([features, *hidden, code])
         self.decoder = Network([code, *reversed(hidden), features])
         self.encoder.copy_from(encoder)
         self.decoder.copy_from(decoder)
-        self.projection = torch.from_numpy(projection.copy())
+        self.encoder.to(device)
+        self.decoder.to(device)
+        self.projection = torch.from_numpy(projection.copy()).to(device)
         self.alpha = alpha
         self.optimizer = torch.optim.Adam(
             [*self.encoder.parameters(), *self.decoder.parameters()],
@@ -77,7 +80,8 @@ class Reference:
 
     def step(self, features: npt.NDArray[np.float32], targets: npt.NDArray[np.float32]) -> float:
         """One step on one batch; returns its loss before the step."""
-        x, y = torch.from_numpy(features), torch.from_numpy(targets)
+        x = torch.from_numpy(features).to(self.projection.device)
+        y = torch.from_numpy(targets).to(self.projection.device)
         self.optimizer.zero_grad()
         code = self.encoder(x)
         reconstruction = self.decoder(code)

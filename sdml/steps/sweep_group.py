@@ -1,0 +1,130 @@
+"""Some settings of a sweep: those that are stored, and the others trained at once and published."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+from sdml.errors import Interrupted, TrainingError
+from sdml.steps.train import (
+    Made,
+    Plan,
+    epoch_metrics,
+    log_inputs,
+    log_result,
+    publish,
+    settings_of,
+    use_again,
+)
+from sdml.store import CheckpointSlot
+from sdml.tracking import Run
+from sdml.training import EpochRecord
+from sdml.training.batched import fit_batched
+
+OnEpochs = Callable[[Sequence[EpochRecord], int], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Work:
+    """What all groups of a sweep have in common; ``names`` are those of the tracking runs."""
+
+    tags: dict[str, str]
+    names: list[str]
+    parent: str | None
+    on_epoch: OnEpochs | None
+    stop: Callable[[], bool] | None
+    reuse: bool
+
+
+def train_group(work: Work, plans: Mapping[int, Plan]) -> list[tuple[Made | TrainingError, bool]]:
+    """Take what is stored and train the others at once; whether each was stored."""
+    stored = {place: plan.stored() if work.reuse else "" for place, plan in plans.items()}
+    if any(stored.values()) and _slot(plans).load() is not None:
+        stored = dict.fromkeys(plans, "")  # it was killed while it published: this goes on
+    made: dict[int, Made | TrainingError] = {}
+    with ExitStack() as opened:
+        runs: dict[int, Run] = {}
+        for place, plan in plans.items():
+            context = plan.context
+            run = context.tracker.start(
+                context.experiment.collection,
+                work.names[place],
+                parent=work.parent,
+                tags=work.tags,
+            )
+            runs[place] = opened.enter_context(ending(run))
+            log_inputs(run, plan)
+            if stored[place]:
+                again = use_again(run, context.catalog.get(stored[place]), context)
+                log_result(run, again)
+                run.finish()
+                made[place] = again
+        missing = {place: plan for place, plan in plans.items() if not stored[place]}
+        if missing:
+            made |= _trained(work, missing, runs)
+    return [(made[place], bool(stored[place])) for place in plans]
+
+
+def _trained(
+    work: Work, plans: Mapping[int, Plan], runs: Mapping[int, Run]
+) -> dict[int, Made | TrainingError]:
+    """Train and publish."""
+    places = list(plans)
+    first = plans[places[0]]
+
+    def record(records: dict[int, EpochRecord]) -> None:
+        for number, epoch in records.items():
+            runs[places[number]].metrics(epoch_metrics(epoch), step=epoch.epoch)
+        if work.on_epoch is not None:
+            work.on_epoch(list(records.values()), first.settings.epochs)
+
+    slot = _slot(plans)
+    fitted = fit_batched(
+        first.data(),
+        first.subspace.projection_KC,
+        [plan.settings for plan in plans.values()],
+        data_identity=_identity(plans),
+        checkpoint=slot,
+        on_epoch=record,
+        stop=work.stop,
+    )
+    own = settings_of(first.context, first.modality, None)
+    made: dict[int, Made | TrainingError] = {}
+    for place, result in sorted(
+        zip(places, fitted, strict=True), key=lambda each: plans[each[0]].settings == own
+    ):
+        if isinstance(result, TrainingError):
+            made[place] = result
+            runs[place].finish("failed")
+            continue
+        uri = publish(plans[place], result).uri
+        found = Made(encoder=uri, best_epoch=result.best_epoch, history=result.history)
+        log_result(runs[place], found)
+        runs[place].finish()
+        made[place] = found
+    slot.clear()
+    return made
+
+
+def _identity(plans: Mapping[int, Plan]) -> str:
+    identities = [plan.identity for plan in plans.values()]
+    return hashlib.sha256("".join(identities).encode()).hexdigest()
+
+
+def _slot(plans: Mapping[int, Plan]) -> CheckpointSlot:
+    """The checkpoint of these trainings at once."""
+    plan = next(iter(plans.values()))
+    return plan.context.catalog.checkpoint(f"{plan.modality}/{_identity(plans)[:16]}.safetensors")
+
+
+@contextmanager
+def ending(run: Run) -> Iterator[Run]:
+    """The run as a context that takes a training which was stopped for killed, not for failed."""
+    with run:
+        try:
+            yield run
+        except Interrupted:
+            run.finish("killed")
+            raise
