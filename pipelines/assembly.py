@@ -2,6 +2,8 @@
 
     begin → prepare → train, in a loop for each lane → gather → evaluate,  and finish, always
 
+Where a modality has shards, prepare is a loop over them and a join.
+
 Cached by Kubeflow, unless the plan says no: prepare, on the digest of everything that it reads,
 which begin makes anew in each run; and train, on what prepare has pinned. Begin and finish keep
 the books, and evaluate is what a run is for: these always run.
@@ -21,7 +23,9 @@ from components.begin.component import begin
 from components.evaluate.component import evaluate
 from components.finish.component import finish
 from components.gather.component import gather
+from components.join.component import join
 from components.prepare.component import prepare
+from components.prepare_shard.component import prepare_shard
 from components.sweep.component import sweep as sweep_component
 from components.train.component import train
 from pipelines.lanes import Plan
@@ -52,11 +56,25 @@ def assemble(
         exit_task = finish(**place)
         _settle(exit_task, "Finish", plan, given)
         with dsl.ExitHandler(exit_task, name="run"):
-            what = {"modalities": given["modalities"], "new_modality": new_modality}
+            what: dict[str, Any] = {"modalities": given["modalities"], "new_modality": new_modality}
             begun = begin(**place, **what, pipeline=name)
             _settle(begun, "Begin", plan, given)
-            prepared = prepare(**place, **what, inputs=begun.outputs["inputs"])
-            _settle(prepared, "Prepare", plan, given, cached=True, resources=_common(plan))
+            what["inputs"] = begun.outputs["inputs"]
+            if plan.sharded:
+                with dsl.ParallelFor(
+                    given["shards"], name="shards", parallelism=parallelism
+                ) as one:
+                    part = prepare_shard(
+                        **place, modality=one.modality, shard=one.shard, shards=one.shards
+                    )
+                    # Begin first: it says what is wrong before many pods do.
+                    part.after(begun)
+                    _settle(part, "Shard", plan, given, resources=_common(plan))
+                prepared = join(**place, **what, parts=dsl.Collected(part.outputs["part"]))
+                _settle(prepared, "Join", plan, given, cached=True, resources=_common(plan))
+            else:
+                prepared = prepare(**place, **what)
+                _settle(prepared, "Prepare", plan, given, cached=True, resources=_common(plan))
             pins = prepared.outputs["prepared"]
             earlier: dict[str, Any] = {}
             for loop, lane in zip(plan.loops, plan.lanes, strict=True):
@@ -111,6 +129,8 @@ def assemble(
 def _parameters(plan: Plan, *, sweep: bool) -> Signature:
     """The pipeline's parameters: what a person can change in the Kubeflow UI."""
     required: dict[str, type] = {"experiment": str, "modalities": list}
+    if plan.sharded:
+        required["shards"] = list
     required |= dict.fromkeys(plan.loops, list)
     if sweep:
         required["weights"] = list

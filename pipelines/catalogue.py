@@ -11,7 +11,7 @@ import yaml
 from kfp.dsl.base_component import BaseComponent
 
 from pipelines import new_modality, sweep, train
-from pipelines.lanes import Plan, cluster_plan, local_plan
+from pipelines.lanes import Plan, cluster_plan, has_shards, local_plan
 from sdml.errors import ExperimentError
 from sdml.experiment import Experiment, dump_experiment
 
@@ -64,7 +64,7 @@ def arguments_for(
             tracking address holds a password, which every parameter of a run would show.
     """
     chosen = _chosen(name, experiment, modalities)
-    plan = plan or local_plan(chosen)
+    plan = plan or local_plan(chosen, sharded=has_shards(experiment, chosen))
     arguments: dict[str, Any] = {
         "experiment": one_line(experiment, in_pods=plan.cluster is not None),
         "modalities": chosen,
@@ -72,6 +72,8 @@ def arguments_for(
     }
     for loop, lane in zip(plan.loops, plan.lanes, strict=True):
         arguments[loop] = _trainings(name, experiment, lane.modalities)
+    if plan.sharded:
+        arguments["shards"] = _shards(experiment, chosen)
     if name == sweep.NAME:
         arguments["weights"] = list(experiment.sweep.lambdas)
     if plan.cluster is not None:
@@ -89,6 +91,17 @@ def _check_size(arguments: dict[str, Any]) -> None:
             f"have {sum(said.values())}, most of them in {largest!r}: divide the work among "
             "several runs, with fewer modalities (--modality) or fewer values in sweep.lambdas"
         )
+
+
+def _shards(experiment: Experiment, modalities: Sequence[str]) -> list[dict[str, Any]]:
+    """Every shard of every modality that has more than one."""
+    counts = {modality: experiment.modalities[modality].shards for modality in modalities}
+    return [
+        {"modality": modality, "shard": shard, "shards": count}
+        for modality, count in counts.items()
+        if count > 1
+        for shard in range(1, count + 1)
+    ]
 
 
 def _trainings(

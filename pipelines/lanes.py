@@ -29,12 +29,14 @@ class Plan:
         cluster: images, names and resources; None for a run on this machine.
         cache: whether unchanged tasks may be skipped.
         together: whether a sweep trains all λ of a modality in one pod.
+        sharded: whether some modality is prepared in shards.
     """
 
     lanes: tuple[Lane, ...]
     cluster: ClusterSettings | None
     cache: bool
     together: bool = False
+    sharded: bool = False
 
     @property
     def loops(self) -> list[str]:
@@ -59,10 +61,16 @@ def cluster_plan(experiment: Experiment, modalities: Sequence[str], *, cache: bo
         cluster=experiment.cluster,
         cache=cache,
         together=experiment.sweep.together,
+        sharded=has_shards(experiment, modalities),
     )
 
 
-def local_plan(modalities: Sequence[str], *, together: bool = False) -> Plan:
+def local_plan(modalities: Sequence[str], *, together: bool = False, sharded: bool = False) -> Plan:
     """The plan for this machine: one lane, and nothing to ask anybody for."""
     lane = Lane(resources=ResourceSettings(), modalities=tuple(modalities))
-    return Plan(lanes=(lane,), cluster=None, cache=False, together=together)
+    return Plan(lanes=(lane,), cluster=None, cache=False, together=together, sharded=sharded)
+
+
+def has_shards(experiment: Experiment, modalities: Sequence[str]) -> bool:
+    """Whether one of these modalities is prepared in shards."""
+    return any(experiment.modalities[modality].shards > 1 for modality in modalities)

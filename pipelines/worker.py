@@ -34,7 +34,9 @@ def main() -> int:
         raise_on_error=True,
     )
     arguments = request["arguments"]
-    plan = local_plan(arguments["modalities"], together=request["together"])
+    plan = local_plan(
+        arguments["modalities"], together=request["together"], sharded="shards" in arguments
+    )
     BUILDERS[request["pipeline"]](plan)(**arguments)
     return 0
 

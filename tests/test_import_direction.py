@@ -19,15 +19,16 @@ ALLOWED: dict[str, set[str]] = {
     "sdml.errors": set(),
     "sdml.experiment": {"sdml.errors"},
     "sdml.tensorfile": FOUNDATION,
+    "sdml.rowfile": {"sdml.errors"},
     "sdml.subspace": FOUNDATION | {"sdml.tensorfile"},
-    "sdml.features": FOUNDATION,
+    "sdml.features": FOUNDATION | {"sdml.rowfile"},
     "sdml.networks": FOUNDATION,
     "sdml.objectives": FOUNDATION,
     "sdml.store": FOUNDATION | {"sdml"},
     "sdml.tracking": FOUNDATION,
     "sdml.training": FOUNDATION
     | MATHEMATICS
-    | {"sdml.retrieval", "sdml.subspace", "sdml.tensorfile"},
+    | {"sdml.retrieval", "sdml.rowfile", "sdml.subspace", "sdml.tensorfile"},
     "sdml.retrieval": FOUNDATION,
     "sdml.report": FOUNDATION | {"sdml.retrieval"},
     "sdml.steps": FOUNDATION

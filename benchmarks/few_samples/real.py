@@ -14,7 +14,7 @@ from benchmarks.few_samples.collection import Part, Samples, SmallCollection, fe
 from sdml.experiment import Experiment, read_experiment
 from sdml.experiment.modality import Transform
 from sdml.features import load_split
-from sdml.features.transforms import fit_in_place
+from sdml.features.transforms import Standardization, apply_steps, statistics
 from sdml.steps.context import Context
 from sdml.steps.prepare import prepare
 
@@ -49,15 +49,23 @@ def subset(name: str, *, per_class: int, seed: int, folder: Path) -> SmallCollec
             for part, split in splits.items()
         }
         parts = few(read["train"], read["validation"], read["test"], per_class=per_class, seed=seed)
-        transform(parts, experiment.modalities[modality].transform)
-        modalities[modality] = parts
+        modalities[modality] = transformed(parts, experiment.modalities[modality].transform)
         classes = max(classes, int(read["train"].labels.max()) + 1)
     return SmallCollection(name=f"{name}-{per_class}", classes=classes, modalities=modalities)
 
 
-def transform(parts: dict[Part, Samples], steps: tuple[Transform, ...]) -> None:
-    """Fit the transforms on the training samples and apply them to every part, in place."""
-    state = fit_in_place(parts["train"].features_ND, steps)
-    for part, samples in parts.items():
-        if part != "train":
-            state.apply_in_place(samples.features_ND)
+def transformed(parts: dict[Part, Samples], steps: tuple[Transform, ...]) -> dict[Part, Samples]:
+    """Every part after the transforms, which are fitted on the training samples."""
+    train_ND = parts["train"].features_ND
+    fitted: list[Standardization] = []
+    for number, step in enumerate(steps):
+        before_ND = apply_steps(train_ND, steps[:number], fitted, where="training samples")
+        if step == "standardize":
+            fitted.append(statistics(before_ND.shape, before_ND.__getitem__))
+    return {
+        part: Samples(
+            features_ND=apply_steps(samples.features_ND, steps, fitted, where=part),
+            labels=samples.labels,
+        )
+        for part, samples in parts.items()
+    }

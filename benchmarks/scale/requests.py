@@ -26,6 +26,7 @@ from sdml.steps.prepare import prepare
 from sdml.steps.search import search
 from sdml.steps.train import train
 from sdml.store import Catalog, MemoryStore, ObjectInfo
+from sdml.store.files import Digest
 from sdml.tracking import NullTracker
 
 
@@ -36,10 +37,10 @@ class CountingStore(MemoryStore):
         super().__init__()
         self.count: Counter[str] = Counter()
 
-    def put(self, key: str, data: bytes | Path) -> None:
+    def put(self, key: str, data: bytes | Path) -> Digest:
         """See :meth:`Store.put`."""
         self.count["put"] += 1
-        super().put(key, data)
+        return super().put(key, data)
 
     def get(self, key: str) -> bytes:
         """See :meth:`Store.get`."""

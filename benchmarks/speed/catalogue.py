@@ -15,7 +15,9 @@ WORK: Mapping[str, str] = MappingProxyType(
     {
         "evaluation": "mAP, mAP@50 and curves of one direction, from the codes on",
         "growth": "how an evaluation's cost and memory grow with queries and gallery",
+        "prepare": "feature files into the store in bounded memory, against copying the file",
         "search": "exact search in a memory-mapped gallery, and an index",
+        "streaming": "training on features larger than memory, against all of them in memory",
         "sweep": "eleven values of λ at once, against one after the other",
         "training": "training one modality: steps, agreement, memory, what is beside the steps",
         "gpu_training": "a training step on a GPU",

@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from benchmarks.reference_training import Reference
 from benchmarks.speed.process_memory import peak_mebibytes
+from benchmarks.speed.reference_step import Reference
 from sdml import environment
 from sdml.experiment import TrainingSettings
 from sdml.subspace import Subspace
@@ -33,7 +33,7 @@ SHAPES = MappingProxyType(
         "video": Shapes(features=4096, samples=969, validation=87),
     }
 )
-SETTINGS = TrainingSettings()
+SETTINGS = TrainingSettings(preset="sdml-reference")
 
 Step = Callable[[], object]
 

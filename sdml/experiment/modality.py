@@ -90,6 +90,7 @@ class ModalitySettings(Settings):
 
     ``training`` holds the keys of :class:`TrainingSettings` that this modality overrides; in
     the file they stand beside ``source``. ``resources`` overrides ``cluster.resources``.
+    ``shards`` is how many parts of the source may be prepared apart, each in a pod of its own.
     """
 
     source: str
@@ -100,6 +101,7 @@ class ModalitySettings(Settings):
     extractor: ExtractorSettings | None = None
     missing_class: Literal["refuse", "warn"] = "refuse"
     train_labels: TrainLabelSettings = TrainLabelSettings()
+    shards: Annotated[Whole, Field(ge=1, le=1000)] = 1
     resources: ResourceSettings = ResourceSettings()
     training: dict[str, Any] = Field(default_factory=dict)
 
@@ -108,6 +110,10 @@ class ModalitySettings(Settings):
         """Its own keys, and those of training that it may override."""
         own = [name for name in super().keys_allowed() if name != "training"]
         return own + TrainingSettings.keys_allowed()
+
+    def preparation(self) -> dict[str, Any]:
+        """What decides the outcome of a preparation, as plain JSON."""
+        return self.model_dump(mode="json", exclude={"resources", "shards", "training"})
 
     @model_validator(mode="before")
     @classmethod

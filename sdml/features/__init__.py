@@ -10,12 +10,20 @@ from sdml.features.feature_set import FeatureSet, Split, build_feature_set, trai
 from sdml.features.labels import sort_classes
 from sdml.features.new_samples import read_vectors
 from sdml.features.readers import read_table
-from sdml.features.stored import feature_set_objects, load_split, write_feature_set
+from sdml.features.stored import load_split, other_objects
 from sdml.features.table import Table
+from sdml.features.table_parts import (
+    VECTORS,
+    joined_tables,
+    part_of,
+    read_part,
+    write_part,
+)
 from sdml.features.transforms import TransformState
 
 __all__ = [
     "EXTRACTORS",
+    "VECTORS",
     "FeatureSet",
     "FittedExtractor",
     "Split",
@@ -24,12 +32,15 @@ __all__ = [
     "build_feature_set",
     "extractor_from_objects",
     "extractor_to_objects",
-    "feature_set_objects",
+    "joined_tables",
     "load_split",
     "make_extractor",
+    "other_objects",
+    "part_of",
+    "read_part",
     "read_table",
     "read_vectors",
     "sort_classes",
     "training_classes",
-    "write_feature_set",
+    "write_part",
 ]

@@ -1,10 +1,15 @@
-"""A feature set: one modality's checked, transformed vectors in three splits."""
+"""A feature set: one modality's checked, transformed vectors in three splits.
+
+Vectors go from the source to files a block at a time, so that memory grows with the number of
+samples (labels, names, a digest each) and not with their features.
+"""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -14,11 +19,13 @@ from sdml.experiment import SPLITS, ModalitySettings, SplitName
 from sdml.features.extractors import make_extractor
 from sdml.features.extractors.fitted import FittedExtractor
 from sdml.features.labels import class_counts, class_names, encode, is_labelled
+from sdml.features.npy_files import Written
+from sdml.features.rows import Rows
+from sdml.features.split_files import write_splits
 from sdml.features.splitting import SplitArray, assign_splits
 from sdml.features.table import TRAIN, UNUSED, AnyArray, FloatArray, Item, Table
 from sdml.features.train_labels import worsen
-from sdml.features.transforms import TransformState, fit_in_place
-from sdml.features.validation import row_digests
+from sdml.features.transforms import TransformState
 
 logger = logging.getLogger(__name__)
 
@@ -31,7 +38,7 @@ class Split:
     """Samples of one split.
 
     Attributes:
-        features_ND: float32, transformed; memory-mapped when loaded from a store.
+        features_ND: float32, transformed; memory-mapped.
         labels: int32 (N,), -1 = unlabelled; or uint8 (N, C) multi-hot, a row of zeros likewise.
         items: what each sample is, for people to read, or None.
     """
@@ -46,9 +53,19 @@ class Split:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class FeatureSet:
-    """The three splits, and how new samples are brought to the same form."""
+    """The three splits, in files, and how new samples are brought to the same form.
 
-    splits: dict[SplitName, Split]
+    Attributes:
+        vectors: the file of each split's vectors, float32.
+        labels: of each split, as in :class:`Split`.
+        items: of each split, likewise.
+        transform: fitted on train.
+        extractor: the same; None when the source was vectors already.
+    """
+
+    vectors: dict[SplitName, Written]
+    labels: dict[SplitName, Labels]
+    items: dict[SplitName, tuple[str, ...] | None]
     transform: TransformState
     extractor: FittedExtractor | None
 
@@ -73,7 +90,7 @@ def training_classes(table: Table, *, where: str) -> list[str]:
 
 
 def build_feature_set(
-    table: Table, settings: ModalitySettings, classes: Sequence[str], *, name: str
+    table: Table, settings: ModalitySettings, classes: Sequence[str], folder: Path, *, name: str
 ) -> FeatureSet:
     """Split, encode labels, extract, check and transform; what is fitted is fitted on train only.
 
@@ -81,11 +98,14 @@ def build_feature_set(
         table: as :func:`~sdml.features.readers.read_table` returned it for ``settings``.
         settings: the modality's settings.
         classes: the collection's ordered class names.
+        folder: where the files of vectors go.
         name: the modality's name, for messages.
 
     Raises:
         DataError: a label outside ``classes``, an empty split, an unlabelled sample outside
-            train, a class that train lacks (unless ``missing_class: warn``), or bad raw items.
+            train, a class that train lacks (unless ``missing_class: warn``), bad vectors or bad
+            raw items.
+        OSError: a file takes no more.
     """
     where = f"modality {name}: {settings.source}"
     encoded = encode(table.labels, classes, where=where)
@@ -97,21 +117,28 @@ def build_feature_set(
     if not settings.train_labels.as_they_are:
         encoded = _worsened(encoded, split_N == TRAIN, settings, len(classes), name, where)
     _check_classes(encoded[split_N == TRAIN], classes, settings, where)
-    rows = {split: np.flatnonzero(split_N == number) for number, split in enumerate(SPLITS)}
-    vectors, extractor = _vectors(table, settings, rows, where)
-    _warn_of_duplicates(vectors, where)
-    transform = fit_in_place(vectors["train"], settings.transform, where=f"{where}: train")
-    for split in SPLITS[1:]:
-        transform.apply_in_place(vectors[split], where=f"{where}: {split}")
-    splits = {
-        split: Split(
-            features_ND=vectors[split],
-            labels=encoded[rows[split]],
-            items=tuple(table.items[row] for row in rows[split]) if table.items else None,
-        )
-        for split in SPLITS
-    }
-    return FeatureSet(splits=splits, transform=transform, extractor=extractor)
+    rows, rows_split_N, extractor = _vectors(table, settings, split_N, where)
+    made = write_splits(rows, rows_split_N, settings.transform, folder, where=where)
+    held = {split: np.flatnonzero(split_N == number) for number, split in enumerate(SPLITS)}
+    for split, count in made.duplicates.items():
+        if count:
+            logger.warning(
+                "%s: %d of %d %s samples equal a training sample",
+                where,
+                count,
+                len(held[split]),
+                split,
+            )
+    return FeatureSet(
+        vectors=made.files,
+        labels={split: encoded[chosen] for split, chosen in held.items()},
+        items={
+            split: tuple(table.items[row] for row in chosen) if table.items else None
+            for split, chosen in held.items()
+        },
+        transform=made.transform,
+        extractor=extractor,
+    )
 
 
 def _worsened(
@@ -181,35 +208,16 @@ def _check_classes(
 
 
 def _vectors(
-    table: Table,
-    settings: ModalitySettings,
-    rows: dict[SplitName, npt.NDArray[np.intp]],
-    where: str,
-) -> tuple[dict[SplitName, FloatArray], FittedExtractor | None]:
-    """A copy of each split's rows that transforms may overwrite."""
-    if table.features_ND is not None:
-        features_ND = table.features_ND
-        # Indexing by rows copies, also out of a memory map.
-        return {split: np.ascontiguousarray(features_ND[i]) for split, i in rows.items()}, None
+    table: Table, settings: ModalitySettings, split_N: SplitArray, where: str
+) -> tuple[Rows, SplitArray, FittedExtractor | None]:
+    """The vectors and the split of each, and what extracts them; items in no split are not."""
+    if table.features is not None:
+        return table.features, split_N, table.extractor
     assert table.raw is not None
     assert settings.extractor is not None
-    items: dict[SplitName, list[Item]] = {
-        split: [table.raw[row] for row in index] for split, index in rows.items()
-    }
+    raw = table.raw
     extractor = make_extractor(settings.extractor, where=where)
-    fitted = FittedExtractor.fit(extractor, items["train"])
-    return {split: fitted.extract(part, where=where) for split, part in items.items()}, fitted
-
-
-def _warn_of_duplicates(vectors: dict[SplitName, FloatArray], where: str) -> None:
-    train = np.unique(row_digests(vectors["train"]))
-    for split in SPLITS[1:]:
-        count = int(np.isin(row_digests(vectors[split]), train).sum())
-        if count:
-            logger.warning(
-                "%s: %d of %d %s samples equal a training sample",
-                where,
-                count,
-                len(vectors[split]),
-                split,
-            )
+    train: list[Item] = [raw[row] for row in np.flatnonzero(split_N == TRAIN)]
+    fitted = FittedExtractor.fit(extractor, train)
+    used = np.flatnonzero(split_N != UNUSED)
+    return fitted.rows([raw[row] for row in used], where=where), split_N[used], fitted

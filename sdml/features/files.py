@@ -8,6 +8,8 @@ from pathlib import Path
 
 from sdml.errors import DataError, SDMLError
 
+_MAGIC = set("*?[")
+
 
 def existing_file(path: Path, *, where: str) -> Path:
     """The path itself.
@@ -25,6 +27,43 @@ def existing_file(path: Path, *, where: str) -> Path:
     except OSError as error:
         raise DataError(f"{where}: {path}: cannot be reached: {error}") from error
     raise DataError(f"{where}: {path}: {problem}: correct the path")
+
+
+def is_glob(source: str) -> bool:
+    """Whether a path has wildcards, and is not a file of that very name."""
+    return bool(_fixed_part(source)[1])
+
+
+def files_of(source: str, *, where: str) -> tuple[Path, list[Path]]:
+    """The fixed part of a glob, and the files below it that match, sorted; no hidden ones.
+
+    Raises:
+        DataError: there is none.
+    """
+    root, pattern = _fixed_part(source)
+    with reading(Path(source), "a glob", where=where):
+        below = sorted(
+            path.relative_to(root)
+            for path in root.glob(pattern)
+            if path.is_file() and not _is_hidden(path.relative_to(root))
+        )
+    if not below:
+        raise DataError(f"{where}: {source}: the glob matches no file: correct source")
+    return root, below
+
+
+def _fixed_part(source: str) -> tuple[Path, str]:
+    """The path up to the first wildcard, and the pattern from there ("" without wildcards)."""
+    path = Path(source)
+    if not _MAGIC & set(source) or path.exists():
+        return path, ""
+    parts = path.parts
+    first = next(index for index, part in enumerate(parts) if _MAGIC & set(part))
+    return Path(*parts[:first]), str(Path(*parts[first:]))
+
+
+def _is_hidden(path: Path) -> bool:
+    return any(part.startswith(".") for part in path.parts)
 
 
 @contextmanager

@@ -83,7 +83,7 @@ def assign_splits(
                 "the split under keys"
             )
         return _all(labelled, encoded, classes, settings, generator)
-    if set(np.unique(given_N).tolist()) != {TRAIN, TEST}:
+    if {int(n) for n in range(-1, 3) if (given_N == n).any()} != {TRAIN, TEST}:
         return given_N
     source = TRAIN if settings.validation_from == "train" else TEST
     if settings.validation_take != "drawn":
@@ -132,7 +132,7 @@ def _all(
     validation = _share(wanted[1], sizes, lowest, np.maximum(sizes - 1 - test, 0))
     train = sizes - test - validation
     result = np.full(len(encoded), UNUSED, dtype=np.int8)
-    unlabelled = np.setdiff1d(np.arange(len(encoded)), labelled)
+    unlabelled = np.flatnonzero(~is_labelled(encoded))
     if not _covers(settings):
         kept = min(_rounded(settings.train * len(labelled)), int(train.sum()))
         train = _share(kept, sizes, np.minimum(1, train), train)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
@@ -22,24 +22,17 @@ from sdml.features.feature_set import FeatureSet, Split
 from sdml.features.table import AnyArray
 
 
-def feature_set_objects(feature_set: FeatureSet) -> dict[str, bytes]:
-    """The objects that store a feature set, by name, in memory."""
+def other_objects(feature_set: FeatureSet) -> dict[str, bytes]:
+    """The objects that store a feature set beside the files of its vectors, by name."""
     objects = {}
-    for name, write in _writers(feature_set):
+    for split, labels in feature_set.labels.items():
         buffer = io.BytesIO()
-        write(buffer)
-        objects[name] = buffer.getvalue()
-    return objects
-
-
-def write_feature_set(feature_set: FeatureSet, folder: Path) -> dict[str, Path]:
-    """As :func:`feature_set_objects`, as files in ``folder``: no second copy in memory."""
-    objects = {}
-    for name, write in _writers(feature_set):
-        objects[name] = folder / name
-        with objects[name].open("wb") as file:
-            write(file)
-    return objects
+        write_npy(buffer, labels)
+        objects[f"{split}.labels.npy"] = buffer.getvalue()
+        objects[f"{split}.items.json"] = json.dumps(feature_set.items[split]).encode()
+    return (
+        objects | feature_set.transform.to_objects() | extractor_to_objects(feature_set.extractor)
+    )
 
 
 def load_split(read: Callable[[str], Path], split: SplitName) -> Split:
@@ -57,20 +50,6 @@ def load_split(read: Callable[[str], Path], split: SplitName) -> Split:
     if len(features_ND) != len(labels) or (items is not None and len(items) != len(labels)):
         raise IntegrityError(f"split {split}: features, labels and items differ in length")
     return Split(features_ND=features_ND, labels=labels, items=items and tuple(items))
-
-
-def _writers(feature_set: FeatureSet) -> Iterator[tuple[str, Callable[[BinaryIO], object]]]:
-    for split, samples in feature_set.splits.items():
-        yield f"{split}.features.npy", _npy_writer(samples.features_ND)
-        yield f"{split}.labels.npy", _npy_writer(samples.labels)
-        yield f"{split}.items.json", _bytes_writer(json.dumps(samples.items).encode())
-    yield from (
-        (name, _bytes_writer(data))
-        for name, data in (
-            *feature_set.transform.to_objects().items(),
-            *extractor_to_objects(feature_set.extractor).items(),
-        )
-    )
 
 
 def write_npy(file: BinaryIO, array: AnyArray) -> None:
@@ -93,11 +72,3 @@ class _Plain:
     def write(self, data: bytes) -> int:
         """Write all of it."""
         return self._file.write(data)
-
-
-def _npy_writer(array: AnyArray) -> Callable[[BinaryIO], object]:
-    return lambda file: write_npy(file, array)
-
-
-def _bytes_writer(data: bytes) -> Callable[[BinaryIO], object]:
-    return lambda file: file.write(data)

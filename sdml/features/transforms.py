@@ -51,15 +51,10 @@ class TransformState:
                 f"{where}: must be (samples, {self.dimension}) like the training features, "
                 f"not of shape {features_ND.shape}"
             )
-        result = np.array(features_ND, dtype=np.float32)
-        self.apply_in_place(result, where=where)
+        result = np.empty(features_ND.shape, dtype=np.float32)
+        for rows in row_blocks(features_ND.shape):
+            result[rows] = apply_steps(features_ND[rows], self.steps, self.fitted, where=where)
         return result
-
-    def apply_in_place(self, features_ND: FloatArray, *, where: str = "features") -> None:
-        """As :meth:`apply`, overwriting; for callers that own a copy already."""
-        statistics = iter(self.fitted)
-        for step in self.steps:
-            _apply(features_ND, next(statistics) if step == "standardize" else None, where)
 
     def to_objects(self) -> dict[str, bytes]:
         """``transform.json``, and ``transform.safetensors`` when there is state to keep."""
@@ -96,50 +91,61 @@ class TransformState:
             raise IntegrityError(f"{_JSON}, {_STATE}: not a fitted transform: {error!r}") from error
 
 
-def fit_in_place(
-    train_ND: FloatArray, steps: Sequence[Transform], *, where: str = "features"
-) -> TransformState:
-    """Fit each transform on what the ones before it leave, transforming ``train_ND`` on the way."""
-    fitted = []
+def apply_steps(
+    block_BD: FloatArray,
+    steps: Sequence[Transform],
+    fitted: Sequence[Standardization],
+    *,
+    where: str,
+) -> FloatArray:
+    """Rows after these transforms, float32 (B, D); float64 inside. Without any, the same array.
+
+    Args:
+        block_BD: rows; each is transformed by itself.
+        steps: transforms in order.
+        fitted: the statistics of each ``standardize`` among them.
+        where: names the rows in errors.
+
+    Raises:
+        DataError: a result is not finite.
+    """
+    given = iter(fitted)
     for step in steps:
-        statistics = _statistics(train_ND) if step == "standardize" else None
-        _apply(train_ND, statistics, where)
-        if statistics is not None:
-            fitted.append(statistics)
-    return TransformState(steps=tuple(steps), dimension=train_ND.shape[1], fitted=tuple(fitted))
-
-
-def _apply(features_ND: FloatArray, statistics: Standardization | None, where: str) -> None:
-    """Standardize with ``statistics``, or scale rows to norm 1 without; float64 inside."""
-    for rows in row_blocks(features_ND):
-        block = features_ND[rows].astype(np.float64)
-        if statistics is None:
+        block = block_BD.astype(np.float64)
+        if step == "standardize":
+            of_columns = next(given)
+            block -= of_columns.mean_D
+            block /= of_columns.scale_D
+        else:
             norms = np.linalg.norm(block, axis=1, keepdims=True)
             block /= np.where(norms > 0, norms, 1.0)
-        else:
-            block -= statistics.mean_D
-            block /= statistics.scale_D
         with np.errstate(over="ignore"):
-            features_ND[rows] = block
-        if not np.isfinite(features_ND[rows]).all():
+            block_BD = block.astype(np.float32)
+        if not np.isfinite(block_BD).all():
             raise DataError(
                 f"{where}: values lie too far from the training features to be standardized: "
                 "look for columns on another scale"
             )
+    return block_BD
 
 
-def _statistics(features_ND: FloatArray) -> Standardization:
-    """Two passes in float64; a column counts as constant when all its values are equal."""
-    samples, width = features_ND.shape
+def statistics(shape: tuple[int, int], read: Callable[[slice], FloatArray]) -> Standardization:
+    """Two passes in float64; a column counts as constant when all its values are equal.
+
+    Args:
+        shape: (N, D).
+        read: gives a slice of the rows.
+    """
+    samples, width = shape
     total, squares = np.zeros(width), np.zeros(width)
     lowest, highest = np.full(width, np.inf), np.full(width, -np.inf)
-    for rows in row_blocks(features_ND):
-        block = features_ND[rows]
+    for rows in row_blocks(shape):
+        block = read(rows)
         total += block.sum(axis=0, dtype=np.float64)
         lowest = np.minimum(lowest, block.min(axis=0))
         highest = np.maximum(highest, block.max(axis=0))
     mean = np.where(lowest == highest, lowest, total / samples)
-    for rows in row_blocks(features_ND):
-        squares += np.square(features_ND[rows] - mean).sum(axis=0)
+    for rows in row_blocks(shape):
+        squares += np.square(read(rows) - mean).sum(axis=0)
     deviation = np.sqrt(squares / samples)
     return Standardization(mean_D=mean, scale_D=np.where(deviation > 0, deviation, 1.0))

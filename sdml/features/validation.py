@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from hashlib import blake2b
+from collections.abc import Iterable, Iterator
+from functools import cache
+from itertools import chain
+from typing import Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -12,56 +14,88 @@ from sdml.errors import DataError
 from sdml.features.table import AnyArray, FloatArray
 
 _BLOCK_VALUES = 1 << 22
+_DIGESTED_BYTES = 1 << 17  # small enough for the memory allocator to use again at once
+_MIX, _HALF, _SEED = np.uint64(0x9E3779B97F4A7C15), np.uint64(32), 0
 
 
-def row_blocks(features_ND: AnyArray) -> Iterator[slice]:
+def row_blocks(shape: tuple[int, ...]) -> Iterator[slice]:
     """Slices of rows that cover an (N, D) array, each of at most about four million values."""
-    samples, width = features_ND.shape
+    samples, width = shape
     rows = max(1, _BLOCK_VALUES // max(1, width))
     for start in range(0, samples, rows):
         yield slice(start, min(start + rows, samples))
+
+
+def check_form(shape: tuple[int, ...], dtype: np.dtype[Any], *, where: str) -> None:
+    """Refuse what can be no features.
+
+    Raises:
+        DataError: not 2-D, no rows or no columns, or not real numbers.
+    """
+    if len(shape) != 2 or 0 in shape:
+        raise DataError(
+            f"{where}: features must be 2-D (samples, features), at least one of each, "
+            f"not of shape {shape}: save one row for each sample"
+        )
+    if dtype.kind not in "fiub":
+        raise DataError(
+            f"{where}: features must be real numbers, not of type {dtype}: "
+            "save them as a numeric array"
+        )
+
+
+def float32_blocks(blocks: Iterable[AnyArray], *, where: str) -> Iterator[FloatArray]:
+    """The same values as finite float32, block by block; float32 blocks themselves, uncopied.
+
+    Raises:
+        DataError: NaN, infinite, or too large for float32; the message gives the first row and
+            column of all blocks and the count.
+    """
+    rest = iter(blocks)
+    row = 0
+    for block in rest:
+        made = _float32(block)
+        if not np.isfinite(made).all():
+            _refuse(chain([block], rest), row, where)
+        row += len(block)
+        yield made
 
 
 def as_float32(features: AnyArray, *, where: str) -> FloatArray:
     """The same values as finite float32 (N, D); a float32 array is returned itself, uncopied.
 
     Raises:
-        DataError: not 2-D, no rows or no columns, not real numbers, NaN, infinite, or too large
-            for float32; the message gives the first row and column and the count.
+        DataError: as :func:`check_form` and :func:`float32_blocks`.
     """
-    if features.ndim != 2 or 0 in features.shape:
-        raise DataError(
-            f"{where}: features must be 2-D (samples, features), at least one of each, "
-            f"not of shape {features.shape}: save one row for each sample"
-        )
-    if features.dtype.kind not in "fiub":
-        raise DataError(
-            f"{where}: features must be real numbers, not of type {features.dtype}: "
-            "save them as a numeric array"
-        )
+    check_form(features.shape, features.dtype, where=where)
     already = features.dtype == np.dtype(np.float32) and features.dtype.isnative
     result = features if already else np.empty(features.shape, dtype=np.float32)
-    for rows in row_blocks(features):
+    slices = list(row_blocks(features.shape))
+    blocks = float32_blocks((features[rows] for rows in slices), where=where)
+    for rows, block in zip(slices, blocks, strict=True):
         if not already:
-            with np.errstate(over="ignore"):
-                result[rows] = features[rows]
-        if not np.isfinite(result[rows]).all():
-            _refuse(features, where)
+            result[rows] = block
     return result
 
 
-def _refuse(features_ND: AnyArray, where: str) -> None:
-    """Count the bad values of the whole array, then raise."""
-    first: tuple[int, int] | None = None
+def _float32(block: AnyArray) -> FloatArray:
+    with np.errstate(over="ignore"):
+        return block.astype(np.float32, copy=False)
+
+
+def _refuse(blocks: Iterable[AnyArray], row: int, where: str) -> NoReturn:
+    """Count the bad values of these blocks, of which the first begins at ``row``; then raise."""
+    first: tuple[int, int, Any] | None = None
     count = 0
-    for rows in row_blocks(features_ND):
-        with np.errstate(over="ignore"):
-            bad = np.argwhere(~np.isfinite(features_ND[rows].astype(np.float32)))
+    for block in blocks:
+        bad = np.argwhere(~np.isfinite(_float32(block)))
         count += len(bad)
         if first is None and len(bad):
-            first = (rows.start + int(bad[0, 0]), int(bad[0, 1]))
+            at = (int(bad[0, 0]), int(bad[0, 1]))
+            first = (row + at[0], at[1], block[at])
+        row += len(block)
     assert first is not None
-    value = features_ND[first]
+    value = first[2]
     problem = f"{value}" + (", too large for float32" if np.isfinite(value) else "")
     raise DataError(
         f"{where}: features must be finite: {count} value{'s are' if count > 1 else ' is'} not, "
@@ -71,11 +105,35 @@ def _refuse(features_ND: AnyArray, where: str) -> None:
 
 
 def row_digests(features_ND: FloatArray) -> npt.NDArray[np.uint64]:
-    """One 64-bit digest for each row; equal rows have equal digests (0.0 equals -0.0)."""
-    digests = np.empty(len(features_ND), dtype=np.uint64)
-    for rows in row_blocks(features_ND):
-        block = features_ND[rows] + np.float32(0)
-        for offset, row in enumerate(block):
-            digest = blake2b(row.tobytes(), digest_size=8).digest()
-            digests[rows.start + offset] = int.from_bytes(digest, "little")
-    return digests
+    """One 64-bit digest for each row; equal rows have equal digests (0.0 equals -0.0).
+
+    A sum of the row's words, mixed and weighed at random: two different rows have one digest with a
+    probability of about 2**-64. It keeps out no adversary.
+    """
+    weights_W = _weights((features_ND.shape[1] + 1) // 2)
+    digests_N = np.empty(len(features_ND), dtype=np.uint64)
+    step = max(1, _DIGESTED_BYTES // (8 * len(weights_W)))
+    mixed = np.empty((min(step, len(features_ND)), len(weights_W)), dtype=np.uint64)
+    high = np.empty_like(mixed)
+    for start in range(0, len(features_ND), step):
+        words_BW = _words(features_ND[start : start + step] + np.float32(0))
+        mixed_BW, high_BW = mixed[: len(words_BW)], high[: len(words_BW)]
+        np.multiply(words_BW, _MIX, out=mixed_BW)
+        np.right_shift(mixed_BW, _HALF, out=high_BW)
+        np.bitwise_xor(mixed_BW, high_BW, out=mixed_BW)
+        np.einsum("bw,w->b", mixed_BW, weights_W, out=digests_N[start : start + step])
+    return digests_N
+
+
+@cache
+def _weights(words: int) -> npt.NDArray[np.uint64]:
+    """Odd numbers, drawn once and for all."""
+    drawn_W = np.random.default_rng(_SEED).integers(0, 1 << 63, words, np.uint64)
+    return 2 * drawn_W + 1
+
+
+def _words(values_ND: FloatArray) -> npt.NDArray[np.uint64]:
+    """The bits of rows as words of 64, the last one filled up with zeros."""
+    if values_ND.shape[1] % 2:
+        values_ND = np.pad(values_ND, ((0, 0), (0, 1)))
+    return np.ascontiguousarray(values_ND).view(np.uint64)

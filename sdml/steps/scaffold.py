@@ -135,7 +135,10 @@ def _first_readable(
             }
         )
         try:
-            return settings, read_table(settings, name=name), ""
+            table = read_table(settings, name=name)
+            assert table.features is not None
+            table.features.check()
+            return settings, table, ""
         except SDMLError as error:
             tried.append((settings, str(error)))
     return tried[0][0], None, tried[0][1]
@@ -156,8 +159,8 @@ def _label_file(source: Path) -> Path | None:
 
 def _described(table: Table) -> str:
     """Samples, features, classes and splits, as they were read."""
-    assert table.features_ND is not None
-    rows, width = table.features_ND.shape
+    assert table.features is not None
+    rows, width = table.features.shape
     labels = table.labels
     if labels.ndim == 2:
         kind, labelled = f"multi-label over {labels.shape[1]} classes", labels.any(axis=1)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from fnmatch import fnmatch
 from pathlib import Path
 
 from sdml.errors import NotFoundError
 from sdml.experiment import ModalitySettings
-from sdml.store import open_store
+from sdml.features import make_extractor
+from sdml.store import Store, open_store
 from sdml.store.files import make_folder, mapped_errors
 
 _S3 = "s3://"
@@ -53,6 +54,48 @@ def local_source(settings: ModalitySettings, scratch: Path) -> ModalitySettings:
     return settings.model_copy(update={"source": source, "labels": labels})
 
 
+def named_source(
+    settings: ModalitySettings, scratch: Path
+) -> tuple[ModalitySettings, Callable[[Path], None]]:
+    """As :func:`local_source`, but raw files stay in their bucket until they are asked for.
+
+    Returns:
+        The settings, whose raw files from a bucket are empty; and what fetches one of them.
+
+    Raises:
+        StoreAccessError: the bucket refuses.
+        NotFoundError: no such object.
+    """
+    uri = settings.source
+    if settings.extractor is None or not uri.startswith(_S3):
+        return local_source(settings, scratch), lambda _: None
+    if make_extractor(settings.extractor, where=uri).kind == "text":
+        return local_source(settings, scratch), lambda _: None
+    above, rest = _divided(uri.removeprefix(_S3))
+    store = open_store(_S3 + above)
+    folder = Path(tempfile.mkdtemp(dir=scratch), above)
+    keys = _listed(store, uri)
+    for key in keys:
+        path = folder / key
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+
+    def fetch(path: Path) -> None:
+        store.local(path.relative_to(folder).as_posix(), folder)
+
+    if rest in keys:  # a table that names the files
+        fetch(folder / rest)
+    others = local_source(settings.model_copy(update={"source": str(folder / rest)}), scratch)
+    return others, fetch
+
+
+def _listed(store: Store, uri: str) -> list[str]:
+    keys = [info.key for info in store.list("")]
+    if not keys:
+        raise NotFoundError(f"{uri}: no object lies under {store.uri}: check the source's URI")
+    return keys
+
+
 def _fetch(uri: str, scratch: Path, *, many: bool) -> str:
     if not uri.startswith(_S3):
         return uri
@@ -62,19 +105,20 @@ def _fetch(uri: str, scratch: Path, *, many: bool) -> str:
     folder = Path(tempfile.mkdtemp(dir=scratch), above)
     if not (many or set(rest) & _MAGIC):
         return str(store.local(rest, folder))
-    keys = [info.key for info in store.list("")]
-    if not keys:
-        raise NotFoundError(f"{uri}: no object lies under {store.uri}: check the source's URI")
-    for key in keys:
+    for key in _listed(store, uri):
         store.local(key, folder)
     return str(folder / rest)
 
 
-def source_state(settings: ModalitySettings) -> list[tuple[str, int, str]]:
+def source_state(settings: ModalitySettings, store: str) -> list[tuple[str, int, str]]:
     """(name, bytes, time of the last change) of every file that a preparation may read.
 
     Equal states mean equal content, as far as a folder's or a bucket's clock can tell. What is
     not there is left out: reading it will say so.
+
+    Args:
+        settings: of the modality.
+        store: URI of the store; what lies in it is no source, also if it is beside one.
 
     Raises:
         StoreAccessError: the bucket refuses.
@@ -85,7 +129,7 @@ def source_state(settings: ModalitySettings) -> list[tuple[str, int, str]]:
     found = _state(settings.source, many=many)
     for uri in uris:
         found += _state(uri, many=False)
-    return sorted(found)
+    return sorted(entry for entry in found if not entry[0].startswith(f"{store}/"))
 
 
 def _state(uri: str, *, many: bool) -> list[tuple[str, int, str]]:

@@ -13,8 +13,7 @@ import numpy as np
 from sdml.experiment import TrainingSettings
 from sdml.steps.context import Context
 from sdml.steps.schedule import Job
-from sdml.steps.train import Plan, planned
-from sdml.training import ALONE
+from sdml.steps.train import Plan, planned, settings_of
 from sdml.training.same_bits import Shapes
 
 _FLOPS = 6e10  # of one core, in matrix products

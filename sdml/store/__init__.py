@@ -12,7 +12,7 @@ from sdml.store.folder import FolderStore
 from sdml.store.layout import Kind
 from sdml.store.manifest import JSON, Manifest, ObjectRecord
 from sdml.store.memory import MemoryStore
-from sdml.store.version import Version
+from sdml.store.version import Sealed, Version
 
 __all__ = [
     "JSON",
@@ -24,6 +24,7 @@ __all__ = [
     "MemoryStore",
     "ObjectInfo",
     "ObjectRecord",
+    "Sealed",
     "Store",
     "Version",
     "open_store",

@@ -64,6 +64,13 @@ class Store(ABC):
             DataError: ``data`` is a file that cannot be read.
         """
 
+    def adopt(self, key: str, file: Path) -> None:
+        """As :meth:`put` of a file that nobody will write to again; not copied where it need not.
+
+        The name ``file`` stays the caller's, to be removed.
+        """
+        self.put(key, file)
+
     @abstractmethod
     def get(self, key: str) -> bytes:
         """The object's bytes.

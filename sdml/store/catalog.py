@@ -6,7 +6,7 @@ last, ids do not collide, and what is complete is never written again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
@@ -15,27 +15,19 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from sdml import __version__
-from sdml.errors import DataError, IntegrityError, NotFoundError, StoreFullError
-from sdml.store import layout
+from sdml.errors import IntegrityError, NotFoundError, StoreFullError
+from sdml.store import layout, writing
 from sdml.store.base import Store
 from sdml.store.checkpoint import CheckpointSlot
 from sdml.store.clock import StrictClock, utc_now
-from sdml.store.files import digest, mapped_errors, stamp
+from sdml.store.files import digest, mapped_errors
 from sdml.store.layout import MANIFEST, Kind
 from sdml.store.manifest import CREATED, Manifest, ObjectRecord, plain
-from sdml.store.newest import newest_first
+from sdml.store.newest import newest_first, none_fits
 from sdml.store.scratch import process_scratch
 from sdml.store.version import MISSING, Version, alike, difference, new_id
-from sdml.store.writing import clear, put_objects, read_records
 
 _READERS = 8
-_MADE_BY: dict[Kind, str] = {
-    "subspace": "sdml prepare",
-    "features": "sdml prepare",
-    "encoder": "sdml train",
-    "report": "sdml evaluate",
-    "prior": "sdml prior fit",
-}
 
 
 class Catalog:
@@ -73,7 +65,7 @@ class Catalog:
         self,
         kind: Kind,
         *,
-        objects: Mapping[str, bytes | Path],
+        objects: writing.Objects,
         modality: str | None = None,
         id: str | None = None,  # noqa: A002  (the word used everywhere for it)
         seed: int | None = None,
@@ -85,7 +77,8 @@ class Catalog:
 
         Args:
             kind: what it is.
-            objects: bytes, or files to copy, by name.
+            objects: bytes, or files to copy, by name; sealed files are not read again to hash them,
+                and not copied where another name for them will do.
             modality: for ``features`` and ``encoder``.
             id: only for what is named after its content; by default the time and a hash.
             seed: the seed that made it.
@@ -109,7 +102,7 @@ class Catalog:
             *(layout.object_problem(name) for name in objects),
             *(layout.source_problem(role, path) for role, path in (made_from or {}).items()),
         )
-        stamps = {name: stamp(data) for name, data in objects.items()}
+        stamps = writing.stamps_of(objects)
         created = self._clock()
         manifest = Manifest(
             kind=kind,
@@ -127,14 +120,14 @@ class Catalog:
         if found is not None:
             return found
         try:
-            records = put_objects(self.store, self._key(manifest.path), objects)
+            records = writing.put_objects(self.store, self._key(manifest.path), objects)
         except StoreFullError:
             if id is None:  # else another process may be publishing the same
-                clear(self.store, self._key(manifest.path), objects)  # it must not fill further
+                writing.clear(
+                    self.store, self._key(manifest.path), objects
+                )  # it must not fill further
             raise
-        for name, data in objects.items():
-            if stamp(data) != stamps[name]:
-                raise DataError(f"{data!s}: changed while it was being stored as {name}: run again")
+        writing.check_unchanged(objects, stamps)
         manifest = replace(manifest, objects=records)
         if id is not None:  # another process may have published it meanwhile
             existing = self._existing(manifest)
@@ -197,17 +190,8 @@ class Catalog:
             if where is None or where(version.manifest):
                 return version
             found += 1
-        what = kind if modality is None else f"{kind} of {modality}"
-        if found:
-            there = f"{found} there, none of them fits"
-        elif layout.has_modality(kind):
-            there = f"modalities with one: {', '.join(self.modalities(kind)) or 'none'}"
-        else:
-            there = "none at all"
-        raise NotFoundError(
-            f"{self.uri}: no complete {what} that is wanted here ({there}): "
-            f"make one with {_MADE_BY[kind]}, or correct the store or the collection"
-        )
+        there = self.modalities(kind) if not found and layout.has_modality(kind) else None
+        raise none_fits(self.uri, kind, modality, found=found, modalities=there)
 
     def get(self, path_or_uri: str) -> Version:
         """The version at ``encoders/image/<id>``, or at its full URI in this collection.
@@ -360,7 +344,7 @@ class Catalog:
         return manifest
 
     def _same(
-        self, manifest: Manifest, objects: Mapping[str, bytes | Path], *, reuse: bool, named: bool
+        self, manifest: Manifest, objects: writing.Objects, *, reuse: bool, named: bool
     ) -> Version | None:
         """What is there already and holds the same.
 
@@ -372,7 +356,7 @@ class Catalog:
             newest = None
         if not newest and not named:
             return None
-        manifest = replace(manifest, objects=read_records(objects))
+        manifest = replace(manifest, objects=writing.read_records(objects))
         if newest and newest.manifest.objects == manifest.objects:
             return newest
         return self._existing(manifest) if named else None

@@ -38,6 +38,9 @@ _REFUSED = {
     errno.ELOOP: "the path has too many symbolic links",
 }
 
+# Another filesystem, or one that has no links or no more of them.
+_NO_LINK = {errno.EXDEV, errno.EPERM, errno.ENOTSUP, errno.EMLINK, errno.ENOSYS}
+
 
 @contextmanager
 def mapped_errors(where: object) -> Iterator[None]:
@@ -92,6 +95,19 @@ def write_file(path: Path, data: bytes | Path) -> Digest:
             hashing.add(block)
             target.write(block)
         return hashing.result()
+
+
+def link_file(path: Path, file: Path) -> None:
+    """Give ``file`` the name ``path`` too, all or nothing; a copy where a filesystem ends."""
+    with replacing(path) as partial:
+        try:
+            partial.hardlink_to(file)
+        except OSError as error:
+            if error.errno not in _NO_LINK:
+                raise
+            with partial.open("xb") as target:
+                for block in blocks_to_store(file):
+                    target.write(block)
 
 
 def blocks_to_store(data: bytes | Path) -> Iterator[bytes]:
@@ -176,7 +192,13 @@ def make_folder(folder: Path) -> None:
     if folder.is_dir():
         return
     make_folder(folder.parent)
-    folder.mkdir(exist_ok=True)
+    try:
+        folder.mkdir(exist_ok=True)
+    except FileExistsError as error:
+        if os.path.lexists(folder):
+            raise
+        # Another process has made it first, and removed it again.
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(folder)) from error
     sync(folder.parent)
 
 

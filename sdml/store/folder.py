@@ -7,18 +7,21 @@ that a killed process left has a name beginning with a dot and is never listed.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeVar
 
 from sdml.errors import NotFoundError
 from sdml.store.base import ObjectInfo, Store, Unfinished, check_key, check_prefix, is_key
-from sdml.store.files import PARTIAL, Digest, mapped_errors, sync, write_file
+from sdml.store.files import PARTIAL, Digest, link_file, mapped_errors, sync, write_file
 
 # What else lies at the path of a key that was never put: nothing, or the folder of other keys.
 _ABSENT = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
 _WRITES = 10
+_Data = TypeVar("_Data")
+_Made = TypeVar("_Made")
 
 
 class FolderStore(Store):
@@ -30,13 +33,11 @@ class FolderStore(Store):
 
     def put(self, key: str, data: bytes | Path) -> Digest:
         """See :meth:`Store.put`."""
-        path = self._path(key)
-        with mapped_errors(path):
-            for _ in range(_WRITES - 1):
-                # Another process may delete the last object of the folder, and so the folder.
-                with suppress(FileNotFoundError):
-                    return write_file(path, data)
-            return write_file(path, data)
+        return self._write(key, data, write_file)
+
+    def adopt(self, key: str, file: Path) -> None:
+        """See :meth:`Store.adopt`. On the same filesystem the file gets another name."""
+        self._write(key, file, link_file)
 
     def get(self, key: str) -> bytes:
         """See :meth:`Store.get`."""
@@ -101,6 +102,15 @@ class FolderStore(Store):
         with mapped_errors(path), suppress(FileNotFoundError):
             path.unlink()
             self._prune(path.parent)
+
+    def _write(self, key: str, data: _Data, write: Callable[[Path, _Data], _Made]) -> _Made:
+        path = self._path(key)
+        with mapped_errors(path):
+            for _ in range(_WRITES - 1):
+                # Another process may delete the last object of the folder, and so the folder.
+                with suppress(FileNotFoundError):
+                    return write(path, data)
+            return write(path, data)
 
     def _prune(self, folder: Path) -> None:
         """Remove the folder and those above it, up to the store's own, as far as they are empty."""

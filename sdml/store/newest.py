@@ -13,8 +13,17 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 
+from sdml.errors import NotFoundError
+from sdml.store.layout import Kind
 from sdml.store.manifest import Manifest
 
+_MADE_BY: dict[Kind, str] = {
+    "subspace": "sdml prepare",
+    "features": "sdml prepare",
+    "encoder": "sdml train",
+    "report": "sdml evaluate",
+    "prior": "sdml prior fit",
+}
 _TIMED = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)(\d{6})Z-[0-9a-f]{12}")
 _READERS = 8
 
@@ -64,3 +73,28 @@ def newest_first(
                 if manifest is not None:
                     yield manifest
             ahead = _READERS
+
+
+def none_fits(
+    uri: str, kind: Kind, modality: str | None, *, found: int, modalities: list[str] | None
+) -> NotFoundError:
+    """The error that says what there is and what makes one.
+
+    Args:
+        uri: of the collection.
+        kind: that is wanted.
+        modality: likewise.
+        found: how many there are that do not fit.
+        modalities: that have one, if there is none of this one.
+    """
+    if found:
+        there = f"{found} there, none of them fits"
+    elif modalities is not None:
+        there = f"modalities with one: {', '.join(modalities) or 'none'}"
+    else:
+        there = "none at all"
+    what = kind if modality is None else f"{kind} of {modality}"
+    return NotFoundError(
+        f"{uri}: no complete {what} that is wanted here ({there}): "
+        f"make one with {_MADE_BY[kind]}, or correct the store or the collection"
+    )

@@ -105,7 +105,7 @@ class S3Store(Store):
         check_prefix(prefix)
         pages = self._pages(self._above + prefix, Delimiter="/")
         while True:
-            with self._mapped(self.uri):
+            with mapped(self.uri, self._endpoint):
                 page = next(pages, None)
             if page is None:
                 return

@@ -22,6 +22,15 @@ class Version:
     uri: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class Sealed:
+    """A file that nobody will write to again, hashed while it was written."""
+
+    path: Path
+    bytes: int
+    sha256: str
+
+
 def new_id(created: datetime) -> str:
     """The time, and random digits that keep apart what two machines make in the same microsecond.
 
@@ -30,7 +39,7 @@ def new_id(created: datetime) -> str:
     return f"{created:%Y%m%dT%H%M%S%f}Z-{secrets.token_hex(6)}"
 
 
-def alike(one: Manifest, other: Manifest, objects: Mapping[str, bytes | Path]) -> bool:
+def alike(one: Manifest, other: Manifest, objects: Mapping[str, bytes | Path | Sealed]) -> bool:
     """Whether two versions are made from the same with the same settings, and of like objects.
 
     Args:
@@ -38,15 +47,18 @@ def alike(one: Manifest, other: Manifest, objects: Mapping[str, bytes | Path]) -
         other: what is to be published.
         objects: of ``other``; only their names and sizes are looked at.
     """
-    sizes = {
-        name: len(data) if isinstance(data, bytes) else data.stat().st_size
-        for name, data in objects.items()
-    }
     return (
         one.settings == other.settings
         and one.made_from == other.made_from
-        and {record.name: record.bytes for record in one.objects} == sizes
+        and {record.name: record.bytes for record in one.objects}
+        == {name: _size(data) for name, data in objects.items()}
     )
+
+
+def _size(data: bytes | Path | Sealed) -> int:
+    if isinstance(data, Sealed):
+        return data.bytes
+    return len(data) if isinstance(data, bytes) else data.stat().st_size
 
 
 def difference(record: ObjectRecord, size: int, checksum: str) -> str | None:

@@ -7,14 +7,16 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
-from sdml.errors import StoreError
+from sdml.errors import DataError, StoreError
 from sdml.store.base import Store
-from sdml.store.files import Digest, blocks_to_store, digest
+from sdml.store.files import Digest, blocks_to_store, digest, stamp
 from sdml.store.manifest import ObjectRecord
+from sdml.store.version import Sealed
 
 _AT_ONCE = 12
 
-Objects = Mapping[str, bytes | Path]
+Objects = Mapping[str, bytes | Path | Sealed]
+Stamps = dict[str, tuple[int, int, int] | None]
 
 
 def put_objects(store: Store, folder: str, objects: Objects) -> tuple[ObjectRecord, ...]:
@@ -24,7 +26,15 @@ def put_objects(store: Store, folder: str, objects: Objects) -> tuple[ObjectReco
         DataError: a file cannot be read.
         StoreError: the store failed; some may have been written.
     """
-    return _each(objects, lambda name: store.put(f"{folder}/{name}", objects[name]))
+
+    def put(name: str) -> Digest:
+        key, data = f"{folder}/{name}", objects[name]
+        if isinstance(data, Sealed):
+            store.adopt(key, data.path)
+            return data.bytes, data.sha256
+        return store.put(key, data)
+
+    return _each(objects, put)
 
 
 def read_records(objects: Objects) -> tuple[ObjectRecord, ...]:
@@ -33,7 +43,46 @@ def read_records(objects: Objects) -> tuple[ObjectRecord, ...]:
     Raises:
         DataError: a file cannot be read.
     """
-    return _each(objects, lambda name: digest(blocks_to_store(objects[name])))
+
+    def read(name: str) -> Digest:
+        data = objects[name]
+        if isinstance(data, Sealed):
+            return data.bytes, data.sha256
+        return digest(blocks_to_store(data))
+
+    return _each(objects, read)
+
+
+def stamps_of(objects: Objects) -> Stamps:
+    """What changes when one of the files is written to, by name.
+
+    Raises:
+        DataError: a file cannot be read.
+    """
+    return {
+        name: stamp(data.path if isinstance(data, Sealed) else data)
+        for name, data in objects.items()
+    }
+
+
+def check_unchanged(objects: Objects, stamps: Stamps) -> None:
+    """Refuse files that were written to since :func:`stamps_of`.
+
+    Raises:
+        DataError: one was, or it cannot be read.
+    """
+    for name, found in stamps_of(objects).items():
+        if found != stamps[name]:
+            data = objects[name]
+            file = data.path if isinstance(data, Sealed) else data
+            raise DataError(f"{file!s}: changed while it was being stored as {name}: run again")
+
+
+def clear(store: Store, folder: str, names: Iterable[str]) -> None:
+    """Remove objects, as far as the store does it."""
+    with suppress(StoreError):
+        for name in names:
+            store.delete(f"{folder}/{name}")
 
 
 def _each(objects: Objects, act: Callable[[str], Digest]) -> tuple[ObjectRecord, ...]:
@@ -48,10 +97,3 @@ def _each(objects: Objects, act: Callable[[str], Digest]) -> tuple[ObjectRecord,
 
 def _record(name: str, size: int, checksum: str) -> ObjectRecord:
     return ObjectRecord(name=name, bytes=size, sha256=checksum)
-
-
-def clear(store: Store, folder: str, names: Iterable[str]) -> None:
-    """Remove objects, as far as the store does it."""
-    with suppress(StoreError):
-        for name in names:
-            store.delete(f"{folder}/{name}")

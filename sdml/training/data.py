@@ -1,15 +1,19 @@
 """What one modality is trained on, checked, and its rows on the device batch by batch.
 
-The permutation of an epoch is drawn from (seed, epoch) alone, so a resumed training continues
-with the batches that it would have had.
+The permutation of an epoch is drawn from (seed, epoch) and N alone, so a resumed training continues
+with the batches that it would have had, and a machine with less memory trains with the same ones as
+any other. A split that takes more than half of the memory that is left is read from its file, batch
+by batch (:mod:`.streamed`); any other is mapped, or lies on the device.
 
 Letters: N samples, D features, C classes, B samples in a batch.
 """
 
 from __future__ import annotations
 
+import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Generator
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,8 +23,14 @@ import torch
 from torch import Tensor
 
 from sdml.errors import DataError
+from sdml.rowfile import RowFile
+from sdml.training.memory import available_memory
 from sdml.training.scaling import Scaling
+from sdml.training.streamed import RowArray, RowSource, stream
 
+logger = logging.getLogger(__name__)
+
+_SHARE = 0.5  # of the memory that is left: more than that, and a split is read batch by batch
 _BLOCK = 1024  # rows of a split that are not trained on, at a time
 
 
@@ -42,7 +52,11 @@ class TrainingData:
 
 
 class Samples:
-    """One split: features and multi-hot targets, in place on the CPU, copied to another device."""
+    """One split: features and multi-hot targets, in place on the CPU, copied to another device.
+
+    One that is too large for that is read from its file, or from the host's memory, with the same
+    bits.
+    """
 
     def __init__(
         self,
@@ -52,6 +66,7 @@ class Samples:
         classes: int,
         device: torch.device,
         name: str,
+        room: int | None = None,
         scaling: Scaling | None = None,
     ) -> None:
         """Check one split.
@@ -62,6 +77,7 @@ class Samples:
             classes: C.
             device: where the samples go.
             name: of the split, for errors.
+            room: bytes that its features may take; by default half of what ``device`` has left.
             scaling: of what :meth:`batches` and :meth:`blocks` return; None leaves it as it is.
 
         Raises:
@@ -72,75 +88,135 @@ class Samples:
                 f"{name} features must be a matrix with at least one row and one column, "
                 f"but their shape is {features_ND.shape}: prepare the modality again"
             )
-        targets_NC = _multi_hot(labels, classes, name)
-        if len(targets_NC) != len(features_ND):
+        _check_labels(labels, classes, name)
+        if len(labels) != len(features_ND):
             raise DataError(
-                f"the {name} split must have one label a sample, but has {len(targets_NC)} labels "
+                f"the {name} split must have one label a sample, but has {len(labels)} labels "
                 f"for {len(features_ND)} samples: prepare the modality again"
             )
-        self.labelled = int(targets_NC.any(axis=1).sum())
-        self._features_ND = _tensor(np.ascontiguousarray(features_ND, dtype=np.float32), device)
-        self._targets_NC = _tensor(targets_NC, device)
+        self.labelled = int((labels.any(axis=1) if labels.ndim == 2 else labels >= 0).sum())
+        self._shape: tuple[int, int] = features_ND.shape
+        self._classes_C = torch.arange(classes, device=device)
+        self._device = device
+        held = labels.astype(np.int32) if labels.ndim == 1 else (labels > 0).astype(np.uint8)
+        self._labels = _tensor(held, device)
+        self._source = _source(features_ND, device, name, room)
+        if self._source is None:
+            rows_ND = np.ascontiguousarray(features_ND, dtype=np.float32)
+            self._features_ND = _tensor(rows_ND, device)
+        self._whole_ND = features_ND
         self._scaling = None if scaling is None else scaling.tensors(device)
 
     def __len__(self) -> int:
-        return len(self._features_ND)
+        return self._shape[0]
 
     @property
     def features(self) -> int:
         """D."""
-        return self._features_ND.shape[1]
+        return self._shape[1]
+
+    @property
+    def streamed(self) -> bool:
+        """Whether the features are read batch by batch."""
+        return self._source is not None
 
     def batches(
         self, size: int, *, seed: int, epoch: int, drop_last: bool, done: int = 0
-    ) -> Iterator[tuple[Tensor, Tensor]]:
+    ) -> Generator[tuple[Tensor, Tensor]]:
         """Shuffled (features_BD, targets_BC); the next batch overwrites the features of the last.
 
         With ``drop_last`` the N mod ``size`` samples at the end of the permutation are left out.
         The first ``done`` batches are passed over.
         """
-        order_N = torch.from_numpy(np.random.default_rng((seed, epoch)).permutation(len(self)))
-        order_N = order_N.to(self._features_ND.device)
-        rows_BD = self._features_ND.new_empty((min(size, len(self)), self.features))
+        drawn_N = np.random.default_rng((seed, epoch)).permutation(len(self))
+        order_N = torch.from_numpy(drawn_N).to(self._device)
         end = len(self) - len(self) % size if drop_last else len(self)
-        for start in range(done * size, end, size):
-            chosen_B = order_N[start : start + size]
-            features_BD = rows_BD[: len(chosen_B)]
-            torch.index_select(self._features_ND, 0, chosen_B, out=features_BD)
-            if self._scaling is not None:
-                mean_D, factor = self._scaling
-                features_BD.sub_(mean_D).mul_(factor)
-            yield features_BD, self._targets_NC[chosen_B].float()
+        starts = range(done * size, end, size)
+        if self._source is not None:
+            gathered = stream(self._source, drawn_N, starts, end, self._device)
+        else:
+            gathered = self._gathered(order_N, starts)
+        with closing(gathered):
+            for start, features_BD in zip(starts, gathered, strict=True):
+                targets_BC = self._targets(self._labels[order_N[start : start + size]])
+                yield self._scaled(features_BD), targets_BC
+
+    def blocks(self) -> Generator[tuple[Tensor, Tensor]]:
+        """All samples in order, in blocks: (features_BD, targets_BC).
+
+        As with :meth:`batches`, the features of one may be overwritten by the next.
+        """
+        starts = range(0, len(self), _BLOCK)
+        if self._source is not None:
+            blocks = stream(self._source, None, starts, len(self), self._device)
+        else:
+            blocks = (self._features_ND[start : start + _BLOCK] for start in starts)
+        with closing(blocks):
+            for start, features_BD in zip(starts, blocks, strict=True):
+                targets_BC = self._targets(self._labels[start : start + _BLOCK])
+                yield self._scaled(features_BD), targets_BC
 
     def some(
         self, most: int, *, seed: int
     ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
         """Features and targets of up to ``most`` labelled samples, on the CPU."""
-        rows_N = np.flatnonzero(self._targets_NC.cpu().numpy().any(axis=1))
+        targets_NC = self._targets(self._labels).cpu().numpy()
+        rows_N = np.flatnonzero(targets_NC.any(axis=1))
         if len(rows_N) > most:
             rows_N = np.sort(np.random.default_rng(seed).permutation(rows_N)[:most])
-        chosen_N = torch.from_numpy(rows_N).to(self._features_ND.device)
-        features_BD = self._features_ND[chosen_N]
-        if self._scaling is not None:
-            mean_D, factor = self._scaling
-            features_BD.sub_(mean_D).mul_(factor)
-        return features_BD.cpu().numpy(), self._targets_NC[chosen_N].float().cpu().numpy()
+        features_BD = torch.from_numpy(np.array(self._whole_ND[rows_N], dtype=np.float32))
+        return self._scaled(features_BD.to(self._device)).cpu().numpy(), targets_NC[rows_N]
 
-    def blocks(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """All samples in order, in blocks: (features_BD, targets_BC)."""
-        for start in range(0, len(self), _BLOCK):
-            block = slice(start, start + _BLOCK)
-            features_BD = self._features_ND[block]
-            if self._scaling is not None:
-                mean_D, factor = self._scaling
-                features_BD = (features_BD - mean_D) * factor
-            yield features_BD, self._targets_NC[block].float()
+    def _scaled(self, features_BD: Tensor) -> Tensor:
+        """Not in place: the rows may be the caller's."""
+        if self._scaling is None:
+            return features_BD
+        mean_D, factor = self._scaling
+        return (features_BD - mean_D) * factor
+
+    def _gathered(self, order_N: Tensor, starts: range) -> Generator[Tensor]:
+        """The features of each batch, out of the tensor that holds all."""
+        rows_BD = self._features_ND.new_empty((min(starts.step, len(self)), self.features))
+        for start in starts:
+            chosen_B = order_N[start : start + starts.step]
+            features_BD = rows_BD[: len(chosen_B)]
+            torch.index_select(self._features_ND, 0, chosen_B, out=features_BD)
+            yield features_BD
+
+    def _targets(self, labels: Tensor) -> Tensor:
+        """Multi-hot float32 (B, C) of labels in either form."""
+        if labels.ndim == 2:
+            return labels.float()
+        return (labels[:, None] == self._classes_C).float()
 
 
-def _multi_hot(labels: npt.NDArray[Any], classes: int, name: str) -> npt.NDArray[np.uint8]:
-    """Labels of either form as uint8 (N, C)."""
+def _source(
+    features_ND: npt.NDArray[np.float32], device: torch.device, name: str, room: int | None
+) -> RowSource | None:
+    """Where to read the rows from, if they are too many for the device; else None."""
+    if room is None:
+        free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else available_memory()
+        room = int(_SHARE * free)
+    wanted = 4 * features_ND.size
+    if wanted <= room:
+        return None
+    source: RowSource | None = RowFile.behind(features_ND)
+    if source is None and device.type == "cuda":
+        source = RowArray(features_ND)
+    if source is not None:
+        logger.info(
+            "the %s features (%d MiB) are read batch by batch: %d MiB are left for them",
+            name,
+            wanted >> 20,
+            room >> 20,
+        )
+    return source
+
+
+def _check_labels(labels: npt.NDArray[Any], classes: int, name: str) -> None:
+    """Refuse what is neither class numbers nor a column for each class."""
     if labels.ndim == 2 and labels.shape[1] == classes:
-        return (labels > 0).astype(np.uint8)
+        return
     if labels.ndim != 1 or labels.dtype.kind not in "iu":
         raise DataError(
             f"{name} labels must be class numbers, or one column for each of the {classes} "
@@ -153,10 +229,6 @@ def _multi_hot(labels: npt.NDArray[Any], classes: int, name: str) -> npt.NDArray
             f"reach from {labels.min()} to {labels.max()}: prepare the modality again for this "
             "subspace"
         )
-    targets_NC = np.zeros((len(labels), classes), dtype=np.uint8)
-    (labelled,) = np.nonzero(labels >= 0)
-    targets_NC[labelled, labels[labelled]] = 1
-    return targets_NC
 
 
 def _tensor(array: npt.NDArray[Any], device: torch.device) -> Tensor:

@@ -25,7 +25,7 @@ COMMANDS = [
 COMMON = {"--help", "--json", "--quiet"}
 ALLOWED = {
     "init": {"files", "--collection", "--output"},
-    "prepare": {"file", "--modality", "--new-modality"},
+    "prepare": {"file", "--modality", "--new-modality", "--shard", "--join"},
     "prior": {"action", "file", "--modality"},
     "train": {"file", "--modality", "--reuse", "--result", "--processes"},
     "sweep": {

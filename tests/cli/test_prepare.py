@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.cli.conftest import Run
 from tests.steps import tiny
 
@@ -66,3 +68,35 @@ def test_it_is_not_tracked(run: Run, tmp_path: Path) -> None:
     file = tiny.write_experiment(tmp_path, "image", tracking="sqlite:///mlflow.db")
     assert run("prepare", file).code == 0
     assert not (tmp_path / "mlflow.db").exists()
+
+
+def test_shards_and_their_join(run: Run, tmp_path: Path) -> None:
+    tiny.write_sources(tmp_path, "image")
+    sections = {"modalities": {"image": {"shards": 2}}}
+    file = tiny.write_experiment(tmp_path, "image", **sections)
+    for shard in ("1/2", "2/2"):
+        early = run("prepare", file, "--join")
+        assert early.code == 2
+        assert "--shard" in early.err
+        made = run("prepare", file, "--modality", "image", "--shard", shard, "--json")
+        assert made.json.keys() == {"modality", "shard", "shards", "part"}
+    assert run("prepare", file, "--join", "--json").json["features"].keys() == {"image"}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--modality", "image", "--shard", "2"], "I/N, such as 2/8, not '2'"),
+        (["--shard", "1/2"], "--shard needs one --modality"),
+        (["--modality", "image", "--shard", "1/2", "--new-modality"], "no --new-modality"),
+        (["--modality", "image", "--shard", "1/4"], "has 1 shards in the experiment file, not 4"),
+        (["--modality", "image", "--shard", "1/2", "--join"], "not allowed with"),
+    ],
+)
+def test_wrong_shards_are_refused(
+    run: Run, collection: Path, options: list[str], message: str
+) -> None:
+    made = run("prepare", collection, *options)
+    assert made.code == 2
+    assert message in made.err
+    assert not (collection.parent / "store").exists()

@@ -15,7 +15,9 @@ from components.evaluate.component import evaluate
 from components.finish.component import finish
 from components.gather.component import gather
 from components.image import IMAGE
+from components.join.component import join
 from components.prepare.component import prepare
+from components.prepare_shard.component import prepare_shard
 from components.sweep.component import sweep
 from components.train.component import train
 
@@ -23,6 +25,8 @@ FOLDER = Path(__file__).parents[2] / "components"
 COMPONENTS = {
     "begin": begin,
     "prepare": prepare,
+    "prepare_shard": prepare_shard,
+    "join": join,
     "train": train,
     "sweep": sweep,
     "gather": gather,

@@ -49,7 +49,7 @@ def test_data_from_elsewhere_is_named_by_a_variable_only(folder: str) -> None:
 
 @pytest.mark.parametrize("file", ["experiment.yaml", "audio.yaml"])
 def test_the_digits_become_feature_sets_of_ten_classes(
-    digits: Path, file: str, caplog: pytest.LogCaptureFixture
+    digits: Path, file: str, caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:
     experiment = read_experiment(EXAMPLES / "digits" / file, {})
     for name, modality in experiment.modalities.items():
@@ -59,8 +59,10 @@ def test_the_digits_become_feature_sets_of_ten_classes(
         table = read_table(here, name=name)
         classes = training_classes(table, where=name)
         assert classes == [str(digit) for digit in range(10)]
-        splits = build_feature_set(table, here, classes, name=name).splits
-        assert len(splits["train"]) >= experiment.training_of(name).batch_size
+        folder = tmp_path / name
+        folder.mkdir()
+        made = build_feature_set(table, here, classes, folder, name=name)
+        assert len(made.labels["train"]) >= experiment.training_of(name).batch_size
     # Warnings would tell of samples of test that are in train.
     assert not caplog.records
 

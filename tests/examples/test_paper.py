@@ -12,7 +12,8 @@ import pytest
 import scipy.io
 
 from sdml.experiment import Experiment, SplitName, read_experiment
-from sdml.features import FeatureSet, build_feature_set, read_table, training_classes
+from sdml.features import read_table, training_classes
+from tests.features.loaded import Loaded, build_loaded
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "paper"
 PAPER = ("wikipedia", "nus_wide", "ms_coco", "xmedia")
@@ -38,19 +39,19 @@ def features(rng: np.random.Generator, rows: int, width: int) -> npt.NDArray[np.
     return rng.standard_normal((rows, width), dtype=np.float32)
 
 
-def built(experiment: Experiment) -> dict[str, FeatureSet]:
+def built(experiment: Experiment, folder: Path) -> dict[str, Loaded]:
     tables = {m: read_table(s, name=m) for m, s in experiment.modalities.items()}
     names: dict[str, None] = {}
     for modality, table in tables.items():
         names |= dict.fromkeys(training_classes(table, where=modality))
     return {
-        m: build_feature_set(tables[m], settings, list(names), name=m)
+        m: build_loaded(tables[m], settings, list(names), folder / f"made-{m}")
         for m, settings in experiment.modalities.items()
     }
 
 
 def assert_rows(
-    made: FeatureSet, split: SplitName, features_ND: npt.NDArray[Any], labels: npt.NDArray[Any]
+    made: Loaded, split: SplitName, features_ND: npt.NDArray[Any], labels: npt.NDArray[Any]
 ) -> None:
     assert made.splits[split].features_ND.tobytes() == features_ND.tobytes()
     assert made.splits[split].labels.tolist() == labels.tolist()
@@ -73,7 +74,7 @@ def test_the_first_rows_of_test_validate(name: str, tmp_path: Path) -> None:
     with h5py.File(path, "w") as written:
         for key, array in arrays.items():
             written[key] = array
-    made = built(read_paper(name, str(tmp_path)))
+    made = built(read_paper(name, str(tmp_path)), tmp_path)
     for modality, kept, key in (("image", "imgs_deep", "imgs"), ("text", "text", "texts")):
         shift = 0 if name == "ms_coco" else 1  # classes 1 … 10 stand at places 0 … 9
         x, y = arrays[f"test_{kept}"], arrays[f"test_{key}_labels"] - shift
@@ -93,7 +94,7 @@ def test_the_last_half_of_xmedias_test_validates(tmp_path: Path) -> None:
             arrays[key.format(split)] = features(rng, rows, 4).astype(np.float64)
             arrays[label.format(split)] = (np.arange(rows) % 20 + 1)[:, None]
     scipy.io.savemat(path, arrays)
-    made = built(read_paper("xmedia", str(tmp_path)))
+    made = built(read_paper("xmedia", str(tmp_path)), tmp_path)
     for modality, (key, label, half) in XMEDIA.items():
         x = arrays[key.format("te")].astype(np.float32)
         y = arrays[label.format("te")][:, 0] - 1

@@ -95,7 +95,8 @@ REFUSED = {
     "unknown nested key": (
         "collection: a\nmodalities: {a: {source: x, epoch: 3}}",
         "modalities.a.epoch: unknown key; allowed here: source, keys, labels, split, transform, "
-        "extractor, missing_class, train_labels, resources, method, preset, lambda, epochs,",
+        "extractor, missing_class, train_labels, shards, resources, method, preset, lambda, "
+        "epochs,",
     ),
     "unknown key of keys": (
         "collection: a\nmodalities: {a: {source: x, keys: {feature: X}}}",

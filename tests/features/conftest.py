@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from sdml.experiment import ModalitySettings
-from sdml.features import FeatureSet, Table, build_feature_set, read_table
+from sdml.features import Table, read_table
+from tests.features.loaded import Loaded, build_loaded
 
 Arrays = dict[str, Any]
 
@@ -27,24 +28,27 @@ def arrays() -> Arrays:
 @pytest.fixture
 def read() -> Callable[..., Table]:
     def call(source: Path | str, **settings: Any) -> Table:
-        return read_table(ModalitySettings(source=str(source), **settings), name="image")
+        table = read_table(ModalitySettings(source=str(source), **settings), name="image")
+        if table.features is not None:
+            table.features.check()
+        return table
 
     return call
 
 
 @pytest.fixture
-def build(tmp_path: Path, arrays: dict[str, Any]) -> Callable[..., FeatureSet]:
+def build(tmp_path: Path, arrays: dict[str, Any]) -> Callable[..., Loaded]:
     """The feature set of the standard arrays, some of them replaced."""
 
     def call(
         classes: Sequence[str] = ("0", "1", "2"),
         changes: dict[str, Any] | None = None,
         **settings: Any,
-    ) -> FeatureSet:
+    ) -> Loaded:
         held = {k: v for k, v in (arrays | (changes or {})).items() if v is not None}
         np.savez(tmp_path / "a.npz", **held)
         chosen = ModalitySettings(source=str(tmp_path / "a.npz"), **settings)
         table = read_table(chosen, name="image")
-        return build_feature_set(table, chosen, classes, name="image")
+        return build_loaded(table, chosen, classes, tmp_path / "made")
 
     return call

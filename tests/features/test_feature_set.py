@@ -10,21 +10,17 @@ import pytest
 
 from sdml.errors import DataError
 from sdml.experiment import SPLITS, ModalitySettings
-from sdml.features import (
-    FeatureSet,
-    Table,
-    build_feature_set,
-    read_table,
-    training_classes,
-)
+from sdml.features import Table, read_table, training_classes
+from sdml.features.rows import Rows
+from tests.features.loaded import Loaded, build_loaded
 
-Build = Callable[..., FeatureSet]
+Build = Callable[..., Loaded]
 CLASSES = ["0", "1", "2"]
 
 
 def test_given_splits_in_given_order(build: Build, arrays: dict[str, Any]) -> None:
     feature_set = build()
-    assert feature_set.extractor is None
+    assert feature_set.made.extractor is None
     for number, split in enumerate(SPLITS):
         samples = feature_set.splits[split]
         rows = arrays["split"] == number
@@ -56,10 +52,9 @@ def test_the_source_is_not_written_to(tmp_path: Path, arrays: dict[str, Any]) ->
         source=str(tmp_path / "X.npy"), labels=str(tmp_path / "y.txt"), transform=("l2",)
     )
     table = read_table(settings, name="image")
-    feature_set = build_feature_set(table, settings, CLASSES, name="image")
+    feature_set = build_loaded(table, settings, CLASSES, tmp_path / "made")
     norms = np.linalg.norm(feature_set.splits["test"].features_ND, axis=1)
     np.testing.assert_allclose(norms, 1, rtol=1e-6)
-    assert not isinstance(feature_set.splits["train"].features_ND, np.memmap)
     assert (tmp_path / "X.npy").read_bytes() == before
 
 
@@ -145,7 +140,8 @@ def test_rows_that_train_holds_too_are_reported(
 def table_of(labels: Any, split: Any = None) -> Table:
     labels = np.asarray(labels)
     ones = np.ones((len(labels), 1), dtype=np.float32)
-    return Table(features_ND=ones, labels=labels, split_N=split and np.array(split, dtype=np.int8))
+    rows = Rows.of_array(ones, where="here")
+    return Table(features=rows, labels=labels, split_N=split and np.array(split, dtype=np.int8))
 
 
 def test_training_classes() -> None:

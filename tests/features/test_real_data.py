@@ -9,20 +9,21 @@ import numpy as np
 import pytest
 
 from sdml.experiment import ModalitySettings
-from sdml.features import FeatureSet, build_feature_set, read_table, training_classes
+from sdml.features import read_table, training_classes
+from tests.features.loaded import Loaded, build_loaded
 
 DIGITS = [str(digit) for digit in range(10)]
 
 
-def built(settings: ModalitySettings, classes: list[str]) -> FeatureSet:
+def built(settings: ModalitySettings, classes: list[str], folder: Path) -> Loaded:
     table = read_table(settings, name="real")
     assert training_classes(table, where="real") == classes
-    return build_feature_set(table, settings, classes, name="real")
+    return build_loaded(table, settings, classes, folder)
 
 
 @pytest.mark.parametrize(("letter", "width"), [("I", 128), ("T", 10)])
 def test_wikipedia(
-    letter: str, width: int, caplog: pytest.LogCaptureFixture, real_data: Path
+    letter: str, width: int, caplog: pytest.LogCaptureFixture, real_data: Path, tmp_path: Path
 ) -> None:
     root = real_data / "wikipedia_svcl"
     settings = ModalitySettings.model_validate(
@@ -36,7 +37,7 @@ def test_wikipedia(
             "split": {"validation": 231, "validation_from": "test"},
         }
     )
-    feature_set = built(settings, [str(label) for label in range(1, 11)])
+    feature_set = built(settings, [str(label) for label in range(1, 11)], tmp_path)
     shapes = {name: split.features_ND.shape for name, split in feature_set.splits.items()}
     assert shapes == {"train": (2173, width), "validation": (231, width), "test": (462, width)}
     train = feature_set.splits["train"]
@@ -59,17 +60,17 @@ def test_wikipedia(
         ("text_uninum_ngram1024", 1024, [735, 131, 347]),
     ],
 )
-def test_digits(file: str, width: int, sizes: list[int], real_data: Path) -> None:
+def test_digits(file: str, width: int, sizes: list[int], real_data: Path, tmp_path: Path) -> None:
     source = real_data / "digits_world" / f"{file}.npz"
     settings = ModalitySettings(source=str(source), transform=("standardize",))
-    feature_set = built(settings, DIGITS)
+    feature_set = built(settings, DIGITS, tmp_path)
     assert [len(split) for split in feature_set.splits.values()] == sizes
     train = feature_set.splits["train"].features_ND
     assert train.shape[1] == width
     np.testing.assert_allclose(train.mean(axis=0, dtype=np.float64), 0, atol=1e-5)
 
 
-def test_number_words(real_data: Path) -> None:
+def test_number_words(real_data: Path, tmp_path: Path) -> None:
     settings = ModalitySettings.model_validate(
         {
             "source": str(real_data / "digits_world" / "number_words.tsv"),
@@ -77,6 +78,6 @@ def test_number_words(real_data: Path) -> None:
             "extractor": {"name": "ngrams", "options": {"width": 64}},
         }
     )
-    feature_set = built(settings, DIGITS)
+    feature_set = built(settings, DIGITS, tmp_path)
     assert sum(map(len, feature_set.splits.values())) == 46794
     assert all(split.items for split in feature_set.splits.values())

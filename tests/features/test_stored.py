@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import hashlib
+import io
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -10,18 +12,15 @@ import pytest
 from sdml.errors import IntegrityError
 from sdml.experiment import SPLITS, ModalitySettings
 from sdml.features import (
-    FeatureSet,
     TransformState,
-    build_feature_set,
     extractor_from_objects,
-    feature_set_objects,
     load_split,
     read_table,
     training_classes,
-    write_feature_set,
 )
+from tests.features.loaded import Loaded, build_loaded
 
-Build = Callable[..., FeatureSet]
+Build = Callable[..., Loaded]
 CLASSES = ["0", "1", "2"]
 
 
@@ -33,31 +32,32 @@ NAMES = {f"{split}.{kind}" for split in SPLITS for kind in ("features.npy", "lab
 }
 
 
-def test_objects_in_memory_and_as_files_are_the_same(build: Build, tmp_path: Path) -> None:
-    feature_set = build(transform="standardize")
-    objects = feature_set_objects(feature_set)
-    assert set(objects) == NAMES
-    (tmp_path / "out").mkdir()
-    files = write_feature_set(feature_set, tmp_path / "out")
-    assert {name: path.read_bytes() for name, path in files.items()} == objects
-    assert objects == feature_set_objects(build(transform="standardize"))
+def test_the_objects_and_what_is_known_of_the_large_ones(build: Build) -> None:
+    loaded = build(transform="standardize")
+    assert loaded.files.keys() == NAMES
+    for split, file in loaded.made.vectors.items():
+        data = file.path.read_bytes()
+        assert (len(data), hashlib.sha256(data).hexdigest()) == (file.bytes, file.sha256)
+        buffer = io.BytesIO()
+        np.save(buffer, loaded.splits[split].features_ND)
+        assert buffer.getvalue() == data
+    before = {name: path.read_bytes() for name, path in loaded.files.items()}
+    again = build(transform="standardize")
+    assert {name: path.read_bytes() for name, path in again.files.items()} == before
 
 
-def test_storage_and_back(build: Build, tmp_path: Path) -> None:
-    feature_set = build(transform=["standardize", "l2"])
-    files = write_feature_set(feature_set, tmp_path)
+def test_storage_and_back(build: Build) -> None:
+    loaded = build(transform=["standardize", "l2"])
     for split in SPLITS:
-        loaded = load_split(files.__getitem__, split)
-        assert isinstance(loaded.features_ND, np.memmap)
-        assert np.array_equal(loaded.features_ND, feature_set.splits[split].features_ND)
-        assert np.array_equal(loaded.labels, feature_set.splits[split].labels)
-        assert loaded.items is None
-    transform = TransformState.from_objects(lambda name: files[name].read_bytes())
+        assert isinstance(loaded.splits[split].features_ND, np.memmap)
+        assert np.array_equal(loaded.splits[split].labels, loaded.made.labels[split])
+        assert loaded.splits[split].items is None
+    transform = TransformState.from_objects(lambda name: loaded.files[name].read_bytes())
     assert transform.steps == ("standardize", "l2")
 
 
 def test_damaged_objects_are_integrity_errors(build: Build, tmp_path: Path) -> None:
-    files = write_feature_set(build(), tmp_path)
+    files = build().files
     np.save(tmp_path / "short.npy", np.zeros(3, dtype=np.int32))
     with pytest.raises(IntegrityError, match="split test: features, labels and items differ"):
         load_split((files | {"test.labels.npy": tmp_path / "short.npy"}).__getitem__, "test")
@@ -85,7 +85,8 @@ def test_raw_texts_end_to_end(tmp_path: Path) -> None:
     table = read_table(settings, name="text")
     classes = training_classes(table, where="text")
     assert classes == ["bird", "cat", "dog"]
-    feature_set = build_feature_set(table, settings, classes, name="text")
+    loaded = build_loaded(table, settings, classes, tmp_path / "made")
+    feature_set, files = loaded.made, loaded.files
     assert feature_set.extractor is not None
     # "2" and "3" stand in validation and test only, so they are not in the vocabulary.
     assert set(feature_set.extractor.state["vocabulary"]) == {
@@ -93,7 +94,6 @@ def test_raw_texts_end_to_end(tmp_path: Path) -> None:
         "0",
         "1",
     }
-    files = write_feature_set(feature_set, tmp_path)
     test = load_split(files.__getitem__, "test")
     assert test.items is not None
     assert test.items[0] == "miau 3"

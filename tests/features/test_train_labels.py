@@ -13,11 +13,11 @@ from scipy.stats import chisquare
 
 from sdml.errors import DataError
 from sdml.experiment import SplitName, TrainLabelSettings
-from sdml.features import FeatureSet
 from sdml.features.train_labels import worsen
+from tests.features.loaded import Loaded
 
 Labels = npt.NDArray[Any]
-Build = Callable[..., FeatureSet]
+Build = Callable[..., Loaded]
 
 
 def made_of(labels: Labels, classes: int = 5, name: str = "image", **settings: Any) -> Labels:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -8,9 +10,21 @@ from sklearn.preprocessing import StandardScaler, normalize
 from sdml.errors import DataError, IntegrityError
 from sdml.experiment.modality import Transform
 from sdml.features import TransformState, validation
-from sdml.features.transforms import fit_in_place
+from sdml.features.transforms import Standardization, apply_steps, statistics
 
 Floats = npt.NDArray[np.float32]
+
+
+def fit_in_place(train_ND: Floats, steps: Sequence[Transform]) -> TransformState:
+    """Fit each transform on what the ones before it leave, transforming on the way."""
+    fitted: list[Standardization] = []
+    for step in steps:
+        of_columns = []
+        if step == "standardize":
+            of_columns = [statistics((len(train_ND), train_ND.shape[1]), train_ND.__getitem__)]
+        train_ND[:] = apply_steps(train_ND, [step], of_columns, where="features")
+        fitted += of_columns
+    return TransformState(steps=tuple(steps), dimension=train_ND.shape[1], fitted=tuple(fitted))
 
 
 @pytest.fixture(params=[5, 1 << 22], ids=["many blocks", "one block"])

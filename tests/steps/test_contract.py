@@ -8,6 +8,7 @@ import pytest
 
 from sdml.errors import IntegrityError, NotFoundError, SubspaceError
 from sdml.features import Table
+from sdml.features.rows import Rows
 from sdml.steps.contract import (
     new_subspace,
     publish_subspace,
@@ -26,7 +27,7 @@ COLUMNS = np.ones((4, 2), dtype=np.float32)
 
 def table(labels: list[int] | list[str], split: list[int] | None = None) -> Table:
     return Table(
-        features_ND=np.ones((len(labels), 2), dtype=np.float32),
+        features=Rows.of_array(np.ones((len(labels), 2), dtype=np.float32), where="here"),
         labels=np.array(labels),
         split_N=None if split is None else np.array(split, dtype=np.int8),
     )

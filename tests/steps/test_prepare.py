@@ -195,10 +195,10 @@ def test_a_given_split_settings_and_seed_stand_in_the_manifest(make: MakeContext
 def test_no_room_for_temporary_files_is_an_error_of_ours(
     make: MakeContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(*_: object) -> Prepared:
+    def full(*_: object, **__: object) -> Prepared:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(module, "write_feature_set", full)
+    monkeypatch.setattr(module, "build_feature_set", full)
     with pytest.raises(StoreFullError, match="no space left"):
         prepare(make())
     assert files_of(tmp_path) == {}

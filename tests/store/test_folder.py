@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import hashlib
 import os
 import shutil
 import subprocess
@@ -12,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from sdml.errors import NotFoundError, StoreAccessError
-from sdml.store import Catalog, FolderStore
+from sdml.errors import DataError, NotFoundError, StoreAccessError
+from sdml.store import Catalog, FolderStore, Sealed
 
 KILLED_IN_AN_OBJECT = """
 import resource, sys
@@ -251,3 +253,48 @@ assert grown < 32 << 10, f"{grown} KiB more"
     command = [sys.executable, "-c", program, str(tmp_path / "store"), str(source)]
     subprocess.run(command, check=True)
     shutil.rmtree(tmp_path / "store")
+
+
+def test_a_sealed_file_gets_another_name_and_outlives_its_own(tmp_path: Path) -> None:
+    made = tmp_path / "made.bin"
+    made.write_bytes(b"vectors")
+    sealed = Sealed(path=made, bytes=7, sha256=hashlib.sha256(b"vectors").hexdigest())
+    catalog = Catalog(FolderStore(tmp_path / "store"), "digits")
+    version = catalog.publish("subspace", objects={"p": sealed}, id="ab")
+    stored = tmp_path / "store/digits/subspaces/ab/p"
+    assert stored.stat().st_ino == made.stat().st_ino
+    made.unlink()
+    assert catalog.read(version, "p") == b"vectors"
+    assert catalog.verify(version) == []
+
+
+@pytest.mark.parametrize("number", [errno.EXDEV, errno.EPERM])
+def test_where_no_second_name_can_be_given_it_is_copied(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(number, "no")
+
+    monkeypatch.setattr(Path, "hardlink_to", refuse)
+    made = tmp_path / "made.bin"
+    made.write_bytes(b"vectors")
+    store = FolderStore(tmp_path / "store")
+    store.adopt("a/b", made)
+    assert (tmp_path / "store/a/b").read_bytes() == b"vectors"
+    assert (tmp_path / "store/a/b").stat().st_ino != made.stat().st_ino
+
+
+def test_a_sealed_file_that_changes_makes_no_version(tmp_path: Path) -> None:
+    made = tmp_path / "made.bin"
+    made.write_bytes(b"vectors")
+    sealed = Sealed(path=made, bytes=7, sha256=hashlib.sha256(b"vectors").hexdigest())
+    store = FolderStore(tmp_path / "store")
+
+    def adopt(key: str, file: Path) -> None:
+        file.write_bytes(b"others.")
+        os.utime(file, ns=(1, 1))
+
+    store.adopt = adopt  # type: ignore[method-assign]
+    with pytest.raises(DataError, match=r"made\.bin: changed while it was being stored"):
+        Catalog(store, "digits").publish("subspace", objects={"p": sealed}, id="ab")
+    assert not (tmp_path / "store").exists()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import threading
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +15,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sdml.errors import DataError
+from sdml.errors import DataError, IntegrityError
+from sdml.training import data
 from sdml.training.data import Samples
 
 CPU = torch.device("cpu")
@@ -104,3 +108,96 @@ def test_what_does_not_fit_is_refused(
 ) -> None:
     with pytest.raises(DataError, match=rf"validation.*{message}"):
         Samples(features, labels, classes=3, device=CPU, name="validation")
+
+
+def mapped(tmp_path: Path, rows: int, width: int) -> npt.NDArray[np.float32]:
+    values = np.random.default_rng(5).normal(size=(rows, width)).astype(np.float32)
+    np.save(tmp_path / "rows.npy", values)
+    loaded: npt.NDArray[np.float32] = np.load(tmp_path / "rows.npy", mmap_mode="r")
+    return loaded
+
+
+def copies(batches: Iterable[tuple[torch.Tensor, torch.Tensor]]) -> list[list[npt.NDArray[Any]]]:
+    return [[tensor.numpy().copy() for tensor in batch] for batch in batches]
+
+
+@pytest.mark.parametrize("classes", [None, 3])
+@pytest.mark.parametrize("done", [0, 3])
+@pytest.mark.parametrize(("size", "drop_last"), [(7, True), (7, False), (64, False), (5000, False)])
+def test_what_is_read_from_a_file_is_what_memory_would_have_given(
+    tmp_path: Path, size: int, drop_last: bool, done: int, classes: int | None
+) -> None:
+    rows = mapped(tmp_path, 2500, 5)
+    labels = np.random.default_rng(1).integers(-1, 3, 2500).astype(np.int32)
+    if classes:
+        labels = np.random.default_rng(1).integers(0, 2, (2500, classes)).astype(np.uint8)
+    makes = [
+        Samples(rows, labels, classes=3, device=CPU, name="training", room=room)
+        for room in (1 << 40, 4 * rows.size - 1)
+    ]
+    assert [made.streamed for made in makes] == [False, True]
+    held, read = (
+        copies(made.batches(size, seed=2, epoch=4, drop_last=drop_last, done=done))
+        for made in makes
+    )
+    blocks, read_blocks = (copies(made.blocks()) for made in makes)
+    for one, other in ((held, read), (blocks, read_blocks)):
+        assert len(one) == len(other)
+        for ours, theirs in zip(one, other, strict=True):
+            assert all(np.array_equal(a, b) for a, b in zip(ours, theirs, strict=True))
+
+
+def test_only_a_whole_file_of_rows_can_be_streamed(tmp_path: Path) -> None:
+    rows = mapped(tmp_path, 20, 5)
+    turned = np.asfortranarray(rows)
+    np.save(tmp_path / "turned.npy", turned)
+    others = [
+        rows[3:],
+        np.array(rows),
+        np.load(tmp_path / "turned.npy", mmap_mode="r"),
+        rows.astype(np.float64),
+    ]
+    for features in others:
+        labels = np.zeros(len(features), dtype=np.int32)
+        made = Samples(features, labels, classes=1, device=CPU, name="training", room=0)
+        assert not made.streamed
+        [(block, _)] = made.blocks()
+        assert np.array_equal(block, features)
+
+
+def test_the_choice_depends_on_the_memory_that_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    rows = mapped(tmp_path, 1 << 14, 32)  # 2 MiB
+    labels = np.zeros(len(rows), dtype=np.int32)
+
+    def streamed(free: int) -> bool:
+        monkeypatch.setattr(data, "available_memory", lambda: free)
+        return Samples(rows, labels, classes=1, device=CPU, name="training").streamed
+
+    caplog.set_level("INFO")
+    assert not streamed(4 << 20)
+    assert not caplog.records
+    assert streamed(3 << 20)
+    assert "the training features (2 MiB) are read batch by batch: 1 MiB are left" in caplog.text
+
+
+def test_a_training_that_stops_early_leaves_no_thread(tmp_path: Path) -> None:
+    rows = mapped(tmp_path, 5000, 8)
+    labels = np.zeros(len(rows), dtype=np.int32)
+    made = Samples(rows, labels, classes=1, device=CPU, name="training", room=0)
+    batches = made.batches(10, seed=0, epoch=1, drop_last=True)
+    next(batches)
+    del batches
+    assert "sdml-samples" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_a_file_that_was_cut_is_refused(tmp_path: Path) -> None:
+    rows = mapped(tmp_path, 100, 8)
+    labels = np.zeros(len(rows), dtype=np.int32)
+    made = Samples(rows, labels, classes=1, device=CPU, name="training", room=0)
+    os.truncate(tmp_path / "rows.npy", 1000)
+    with pytest.raises(IntegrityError, match=r"rows\.npy: must hold 100 rows of 8 values, but"):
+        list(made.batches(10, seed=0, epoch=1, drop_last=True))
+    with pytest.raises(IntegrityError, match="must hold 100 rows"):
+        list(made.blocks())

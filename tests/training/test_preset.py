@@ -9,7 +9,8 @@ import pytest
 from pydantic import ValidationError
 
 from sdml.experiment import TrainingSettings
-from sdml.training import Interrupted, TrainingData, fit
+from sdml.training import FitResult, Interrupted, TrainingData, fit
+from sdml.training.batched import fit_batched
 from sdml.training.checkpoint import settings_digest
 from sdml.training.encoder_file import encoder_from_bytes, encoder_to_bytes
 from tests.training.test_checkpoint import MemorySlot
@@ -165,3 +166,14 @@ def test_stopped_and_continued_it_ends_with_the_same_bits() -> None:
     assert continued.best_epoch == whole.best_epoch
     for name, array in whole.encoder_state.items():
         assert continued.encoder_state[name].tobytes() == array.tobytes()
+
+
+def test_several_at_once_have_the_bits_of_alone() -> None:
+    data = modality(features=20, seed=0)
+    each = [settings(epochs=3, seed=seed) for seed in (0, 1)]
+    for result, chosen in zip(fit_batched(data, P, each), each, strict=True):
+        alone = fit(data, P, chosen)
+        assert isinstance(result, FitResult)
+        assert result.best_epoch == alone.best_epoch
+        for name, array in alone.encoder_state.items():
+            assert result.encoder_state[name].tobytes() == array.tobytes()

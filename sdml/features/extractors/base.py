@@ -27,6 +27,9 @@ class Extractor(Settings, ABC):
     packages: ClassVar[tuple[str, ...]] = ()
     """What must be importable, from the extra ``extract``."""
 
+    learns: ClassVar[bool] = False
+    """Whether ``fit`` depends on the items."""
+
     def fit(self, items: Sequence[Item]) -> State:  # noqa: ARG002  (most learn nothing)
         """Learn from training items only."""
         return {}

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+
+import numpy as np
 
 from sdml.errors import IntegrityError
 from sdml.experiment import ExtractorSettings
 from sdml.features.extractors import make_extractor
 from sdml.features.extractors.base import Extractor, State
+from sdml.features.rows import Rows, block_rows
 from sdml.features.table import FloatArray, Item
 from sdml.features.validation import as_float32
 
 _JSON = "extractor.json"
+_FEWEST, _MOST = 16, 256  # items extracted at a time
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +42,23 @@ class FittedExtractor:
         """
         extractor = make_extractor(self.settings, where=where)
         return as_float32(extractor.transform(items, self.state), where=where)
+
+    def rows(self, items: Sequence[Item], *, where: str) -> Rows:
+        """The same vectors, extracted when they are read, some items at a time.
+
+        Raises:
+            DataError: the first item cannot be read, or there is none.
+            MissingExtraError: the extractor's packages are not installed.
+        """
+        extractor = make_extractor(self.settings, where=where)
+        width = extractor.transform(items[:1], self.state).shape[1]
+        step = min(max(block_rows(width), _FEWEST), _MOST)
+
+        def read() -> Iterator[FloatArray]:
+            for start in range(0, len(items), step):
+                yield extractor.transform(items[start : start + step], self.state)
+
+        return Rows((len(items), width), read, dtype=np.dtype(np.float32), where=where)
 
 
 def extractor_to_objects(fitted: FittedExtractor | None) -> dict[str, bytes]:

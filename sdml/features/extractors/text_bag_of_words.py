@@ -27,6 +27,7 @@ class BagOfWords(Extractor):
 
     name: ClassVar[str] = "bag_of_words"
     kind: ClassVar[Kind] = "text"
+    learns: ClassVar[bool] = True
 
     words: Annotated[Whole, Field(ge=1)] = 3000
 

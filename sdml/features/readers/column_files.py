@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import re
 from abc import abstractmethod
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from sdml.experiment import KeySettings
 from sdml.features.files import reading
 from sdml.features.labels import parse
 from sdml.features.readers.source import Source
+from sdml.features.rows import Rows, block_rows
 from sdml.features.table import AnyArray
 
 logger = logging.getLogger(__name__)
@@ -63,13 +64,16 @@ class ColumnSource(Source):
 
     def features(self, name: str, *, aside: Collection[str] = ()) -> AnyArray:
         """Feature columns side by side, (N, D)."""
+        names, listed = self._chosen(name, aside)
+        return self._lists(name) if listed else self._matrix(names)
+
+    def _chosen(self, name: str, aside: Collection[str]) -> tuple[list[str], bool]:
+        """The feature columns; and whether they are one that holds lists."""
         if name in self.names():
-            if _is_list(self.schema.field(name).type):
-                return self._lists(name)
-            return self._matrix([name])
+            return [name], _is_list(self.schema.field(name).type)
         numbered = self._numbered(name)
         if numbered or name != _DEFAULT_KEY:
-            return self._matrix(numbered or [name])
+            return numbered or [name], False
         others = {column for key in aside for column in (key, *self._numbered(key))}
         free = [column for column in self.names() if column not in others]
         numeric = [column for column in free if _is_number(self.schema.field(column).type)]
@@ -78,7 +82,7 @@ class ColumnSource(Source):
         if len(numeric) < len(free):
             left = sorted(set(free) - set(numeric))
             logger.info("%s: columns that are not numeric are left out: %s", self.where, left)
-        return self._matrix(numeric)
+        return numeric, False
 
     def text_column(self, name: str) -> list[str]:
         """A column as texts, empty where nothing is written."""
@@ -104,37 +108,43 @@ class ColumnSource(Source):
 
     def _matrix(self, names: Sequence[str]) -> AnyArray:
         """Numeric columns side by side; empty cells become NaN."""
+        self._check_numeric(names)
+        with reading(self.path, self.kind, where=self.owner):
+            return _side_by_side(self._read(names))
+
+    def _check_numeric(self, names: Sequence[str]) -> None:
         for name in names:
             if name not in self.names():
                 raise self.missing(name)
             kind = self.schema.field(name).type
             if not (_is_number(kind) or pa.types.is_boolean(kind) or pa.types.is_null(kind)):
                 raise DataError(f"{self.where}: column {name!r} must be numeric, not {kind}")
-        with reading(self.path, self.kind, where=self.owner):
-            table = self._read(names)
-            result = np.empty((table.num_rows, len(names)), dtype=np.float64)
-            for index, name in enumerate(names):
-                result[:, index] = _doubles(table.column(name))
-        return result
 
     def _lists(self, name: str) -> AnyArray:
-        """A column of equally long lists as a matrix, a chunk at a time."""
-        column = self._column(name)
-        lengths = pa.compute.fill_null(pa.compute.list_value_length(column), -1).to_numpy()
-        width = int(lengths[0]) if len(lengths) else 0
+        """A column of equally long lists as a matrix."""
+        return self._list_block(name, self._column(name), None, 0)
+
+    def _list_block(self, name: str, column: Any, width: int | None, row: int) -> AnyArray:
+        """Lists of one length as a matrix; the first stands in ``row`` of the column."""
+        lengths = pa.compute.fill_null(pa.compute.list_value_length(column), -1).to_numpy(
+            zero_copy_only=False
+        )
+        if width is None:
+            width = int(lengths[0]) if len(lengths) else 0
         uneven = np.flatnonzero((lengths != width) | (lengths < 0))
         if len(uneven):
-            held = lengths[uneven[0]]
+            held, at = lengths[uneven[0]], row + uneven[0]
             raise DataError(
                 f"{self.where}: column {name!r} must hold lists of one length, but row 0 holds "
-                f"{width} values and row {uneven[0]} {held}"
+                f"{width} values and row {at} {held}"
                 if held >= 0 and width >= 0
                 else f"{self.where}: column {name!r} must hold a list in each row, but row "
-                f"{uneven[0]} (counted from 0) is empty"
+                f"{at} (counted from 0) is empty"
             )
         if not (_is_number(column.type.value_type) or pa.types.is_boolean(column.type.value_type)):
             raise DataError(f"{self.where}: column {name!r} must hold lists of numbers")
-        parts = [_doubles(chunk.flatten()) for chunk in column.chunks]
+        chunks = column.chunks if isinstance(column, pa.ChunkedArray) else [column]
+        parts = [_doubles(chunk.flatten()) for chunk in chunks]
         return np.concatenate(parts).reshape(len(column), width)
 
 
@@ -152,6 +162,38 @@ class ParquetSource(ColumnSource):
 
     def _read(self, names: Sequence[str]) -> pa.Table:
         return self._file.read(columns=list(names))
+
+    def rows(self, name: str, *, aside: Collection[str] = ()) -> Rows:
+        """Feature columns, a row group in memory at a time."""
+        names, listed = self._chosen(name, aside)
+        samples = self._file.metadata.num_rows
+        if not listed:
+            self._check_numeric(names)
+        width = self._list_width(name) if listed else len(names)
+        step = block_rows(width)
+
+        def read() -> Iterator[AnyArray]:
+            row = 0
+            with (
+                reading(self.path, self.kind, where=self.owner),
+                pa.parquet.ParquetFile(self.path) as file,
+            ):
+                for batch in file.iter_batches(batch_size=step, columns=names):
+                    if listed:
+                        yield self._list_block(name, batch.column(0), width, row)
+                    else:
+                        yield _side_by_side(batch)
+                    row += batch.num_rows
+
+        dtype = np.dtype(np.float64)
+        return Rows((samples, width), read, dtype=dtype, where=self.place(name))
+
+    def _list_width(self, name: str) -> int:
+        """How many values the first list holds."""
+        with reading(self.path, f"{self.kind} (column {name!r})", where=self.owner):
+            for batch in self._file.iter_batches(batch_size=1, columns=[name]):
+                return int(self._list_block(name, batch.column(0), None, 0).shape[1])
+        return 0
 
     def close(self) -> None:
         """Close the file."""
@@ -202,6 +244,14 @@ def _is_list(kind: Any) -> bool:
 
 def _is_number(kind: Any) -> bool:
     return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind))
+
+
+def _side_by_side(columns: pa.Table | pa.RecordBatch) -> AnyArray:
+    """Numeric columns as a float64 matrix."""
+    result = np.empty((columns.num_rows, columns.num_columns), dtype=np.float64)
+    for index, column in enumerate(columns.columns):
+        result[:, index] = _doubles(column)
+    return result
 
 
 def _doubles(values: Any) -> AnyArray:

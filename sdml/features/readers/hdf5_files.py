@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import h5py
@@ -10,6 +11,7 @@ import numpy as np
 from sdml.errors import DataError
 from sdml.features.files import reading
 from sdml.features.readers.source import Source
+from sdml.features.rows import Rows, block_rows
 from sdml.features.table import AnyArray
 
 
@@ -38,6 +40,29 @@ class Hdf5Source(Source):
     def array(self, name: str) -> AnyArray:
         """One data set, in memory; variable-length strings come back as str."""
         return self._stored(self._dataset(name))
+
+    def rows(self, name: str, *, aside: Collection[str] = ()) -> Rows:
+        """One data set, as many of its chunks at a time as a block needs."""
+        dataset = self._dataset(name)
+        if dataset.ndim != 2 or dataset.dtype.kind not in "fiub":
+            return super().rows(name, aside=aside)
+        return self._rows(name, axis=0)
+
+    def _rows(self, name: str, *, axis: int) -> Rows:
+        """A matrix whose samples lie along ``axis``."""
+        dataset = self._dataset(name)
+        shape = (dataset.shape[axis], dataset.shape[1 - axis])
+        chunk = dataset.chunks[axis] if dataset.chunks else 1
+        step = -(-block_rows(shape[1]) // chunk) * chunk
+        kind = f"{self.kind} (data set {dataset.name!r})"
+
+        def read() -> Iterator[AnyArray]:
+            with reading(self.path, kind, where=self.owner), h5py.File(self.path, "r") as file:
+                for start in range(0, shape[0], step):
+                    part = slice(start, start + step)
+                    yield file[name][part] if axis == 0 else file[name][:, part].T
+
+        return Rows(shape, read, dtype=dataset.dtype, where=self.place(name))
 
     def close(self) -> None:
         """Close the file."""
@@ -77,6 +102,14 @@ class Mat73Source(Hdf5Source):
         if matlab_class == "cell":
             return self._cells(name, dataset)
         return self._stored(dataset).T
+
+    def rows(self, name: str, *, aside: Collection[str] = ()) -> Rows:
+        """A numeric variable, by blocks of MATLAB's rows."""
+        dataset = self._dataset(name)
+        plain = _class(dataset) not in ("char", "cell") and not dataset.attrs.get("MATLAB_empty", 0)
+        if plain and dataset.ndim == 2 and dataset.dtype.kind in "fiub":
+            return self._rows(name, axis=1)
+        return Source.rows(self, name, aside=aside)
 
     def _cells(self, name: str, dataset: h5py.Dataset) -> AnyArray:
         texts = []

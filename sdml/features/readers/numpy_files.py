@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import zipfile
+from collections.abc import Collection, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import IO, Any
 
 import numpy as np
 
 from sdml.errors import DataError
 from sdml.features.files import reading
 from sdml.features.readers.source import Source
+from sdml.features.rows import Rows, block_rows
 from sdml.features.table import AnyArray
 
 
@@ -39,6 +42,36 @@ class NpzSource(Source):
             raise self.missing(name)
         with reading(self.path, f"{self.kind} (member {name!r})", where=self.owner):
             return np.asarray(self._archive[name])
+
+    def rows(self, name: str, *, aside: Collection[str] = ()) -> Rows:
+        """One member, also a compressed one, as it comes out of the archive."""
+        if not self.has(name):
+            raise self.missing(name)
+        kind = f"{self.kind} (member {name!r})"
+        archive = self._archive.zip
+        assert archive is not None  # not closed
+        member = name if name in archive.namelist() else f"{name}.npy"
+        with reading(self.path, kind, where=self.owner), archive.open(member) as stream:
+            header = _header(stream)
+        if header is None:
+            return super().rows(name, aside=aside)
+        shape, dtype = header
+
+        def read() -> Iterator[AnyArray]:
+            step = block_rows(shape[1])
+            with (
+                reading(self.path, kind, where=self.owner),
+                zipfile.ZipFile(self.path) as archive,
+                archive.open(member) as stream,
+            ):
+                _header(stream)
+                for start in range(0, shape[0], step):
+                    wanted = min(step, shape[0] - start) * shape[1]
+                    data = stream.read(wanted * dtype.itemsize)
+                    yield np.frombuffer(data, dtype=dtype).reshape(-1, shape[1])
+                stream.read()  # to the end, where the checksum is
+
+        return Rows(shape, read, dtype=dtype, where=self.place(name))
 
     def close(self) -> None:
         """Close the archive."""
@@ -70,3 +103,33 @@ class NpySource(Source):
     def features(self, name: str, *, aside: Collection[str] = ()) -> AnyArray:  # noqa: ARG002
         """The array itself, whatever the key."""
         return self._array
+
+    def rows(self, name: str, *, aside: Collection[str] = ()) -> Rows:
+        """The array, read and not mapped if it lies row by row."""
+        array = self._array
+        if array.ndim != 2 or not array.flags.c_contiguous or array.dtype.hasobject:
+            return super().rows(name, aside=aside)
+        assert isinstance(array, np.memmap)
+        (samples, width), dtype, offset = array.shape, array.dtype, array.offset
+
+        def read() -> Iterator[AnyArray]:
+            step = block_rows(width)
+            with reading(self.path, self.kind, where=self.owner), self.path.open("rb") as file:
+                file.seek(offset)
+                for start in range(0, samples, step):
+                    count = min(step, samples - start) * width
+                    yield np.fromfile(file, dtype=dtype, count=count).reshape(-1, width)
+
+        return Rows(array.shape, read, dtype=dtype, where=self.place(name))
+
+
+def _header(stream: IO[bytes]) -> tuple[tuple[int, int], np.dtype[Any]] | None:
+    """Shape and type of an .npy stream of rows, read up to its data; None of any other array."""
+    version = np.lib.format.read_magic(stream)
+    if version == (1, 0):
+        shape, turned, dtype = np.lib.format.read_array_header_1_0(stream)
+    elif version == (2, 0):
+        shape, turned, dtype = np.lib.format.read_array_header_2_0(stream)
+    else:
+        return None
+    return None if len(shape) != 2 or turned or dtype.hasobject else (shape, dtype)

@@ -14,7 +14,7 @@ import numpy as np
 from sdml.errors import DataError
 from sdml.experiment import SPLITS, ModalitySettings
 from sdml.features.extractors import Kind, make_extractor
-from sdml.features.files import existing_file, reading
+from sdml.features.files import existing_file, files_of, is_glob, reading
 from sdml.features.labels import normalise, parse
 from sdml.features.readers.column_files import CsvSource
 from sdml.features.readers.vector_files import EXTENSIONS, own_labels
@@ -22,7 +22,6 @@ from sdml.features.splitting import SplitArray, given_split, split_number
 from sdml.features.table import AnyArray, Item, Table
 
 _TABLES = (".csv", ".tsv")
-_MAGIC = set("*?[")
 _SHOWN_LETTERS = 200
 
 
@@ -56,7 +55,7 @@ def read_raw_table(settings: ModalitySettings, *, where: str) -> Table:
 
 def is_table(source: str) -> bool:
     """Whether a raw source is one table, rather than files that are items themselves."""
-    return Path(source).suffix.lower() in _TABLES and not _is_glob(source)
+    return Path(source).suffix.lower() in _TABLES and not is_glob(source)
 
 
 def table_items(source: CsvSource, key: str, kind: Kind) -> RawItems:
@@ -79,16 +78,8 @@ def table_items(source: CsvSource, key: str, kind: Kind) -> RawItems:
 
 def glob_items(source: str, kind: Kind, *, where: str) -> RawItems:
     """The files of a glob in sorted order, hidden ones left out; a plain path is one file."""
-    root, pattern = _fixed_part(source)
-    if pattern:
-        with reading(Path(source), "a glob", where=where):
-            below = sorted(
-                path.relative_to(root)
-                for path in root.glob(pattern)
-                if path.is_file() and not _is_hidden(path.relative_to(root))
-            )
-        if not below:
-            raise DataError(f"{where}: {source}: the glob matches no file: correct source")
+    if is_glob(source):
+        root, below = files_of(source, where=where)
     else:
         path = existing_file(Path(source), where=where)
         root, below = path.parent, [Path(path.name)]
@@ -154,24 +145,6 @@ def _folder_splits(raw: RawItems, where: str) -> SplitArray | None:
             f"{outside[0].as_posix()} first"
         )
     return np.array(numbers, dtype=np.int8)
-
-
-def _is_glob(source: str) -> bool:
-    return bool(_fixed_part(source)[1])
-
-
-def _fixed_part(source: str) -> tuple[Path, str]:
-    """The path up to the first wildcard, and the pattern from there ("" without wildcards)."""
-    path = Path(source)
-    if not _MAGIC & set(source) or path.exists():
-        return path, ""
-    parts = path.parts
-    first = next(index for index, part in enumerate(parts) if _MAGIC & set(part))
-    return Path(*parts[:first]), str(Path(*parts[first:]))
-
-
-def _is_hidden(path: Path) -> bool:
-    return any(part.startswith(".") for part in path.parts)
 
 
 def _text(path: Path, where: str) -> str:

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Self
 
 from sdml.errors import DataError
+from sdml.features.rows import Rows
 from sdml.features.table import AnyArray
 
 _SHOWN = 20
@@ -39,6 +40,17 @@ class Source(ABC):
         go unnamed.
         """
         return self.array(name)
+
+    def rows(self, name: str, *, aside: Collection[str] = ()) -> Rows:
+        """The same features, read a block at a time where the format allows it.
+
+        They can be read after the file is closed.
+        """
+        return Rows.of_array(self.features(name, aside=aside), where=self.place(name))
+
+    def place(self, name: str) -> str:
+        """The file and an array in it, for errors."""
+        return f"{self.where}: {name}" if self.names() else self.where
 
     def has(self, name: str) -> bool:
         """Whether there is an array of exactly that name."""

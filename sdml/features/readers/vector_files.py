@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from sdml.errors import DataError
 from sdml.experiment import SPLITS, KeySettings, ModalitySettings, SplitName
-from sdml.features.files import existing_file
+from sdml.features.files import existing_file, files_of, is_glob
 from sdml.features.label_files import read_labels
 from sdml.features.labels import normalise
 from sdml.features.readers.source import Source
-from sdml.features.splitting import given_split
-from sdml.features.table import AnyArray, FloatArray, Table
-from sdml.features.validation import as_float32
+from sdml.features.rows import Rows
+from sdml.features.splitting import SplitArray, given_split
+from sdml.features.table import AnyArray, Table
+from sdml.features.table_parts import joined_tables
 
 EXTENSIONS = (".npz", ".npy", ".mat", ".h5", ".hdf5", ".h5py", ".parquet", ".csv", ".tsv")
 _DEFAULT = KeySettings()
@@ -66,24 +67,71 @@ def open_source(path: Path, *, where: str, text: Collection[str] = ()) -> Source
 
 
 def read_vector_table(settings: ModalitySettings, *, where: str) -> Table:
-    """The table in a file of vectors. Raises DataError as :func:`sdml.features.read_table`."""
+    """The table in a file of vectors, or in all files of a glob, one after the other.
+
+    Raises:
+        DataError: as :func:`sdml.features.read_table`.
+    """
+    if not is_glob(settings.source):
+        return _table_of_file(settings, where=where)
+    root, below = files_of(settings.source, where=where)
+    sources = [settings.model_copy(update={"source": str(root / path)}) for path in below]
+    place = f"{where}: {settings.source}"
+    if settings.labels is None:
+        return joined_tables([_table_of_file(one, where=where) for one in sources], where=place)
+    if isinstance(settings.labels, dict) or isinstance(settings.keys.features, dict):
+        raise DataError(
+            f"{place}: labels of several files must be in one file, or in the files themselves, "
+            "and not be given by split: join them"
+        )
+    return _with_labels(sources, settings.labels, where=where, place=place)
+
+
+def _with_labels(
+    sources: Sequence[ModalitySettings], labels: str, *, where: str, place: str
+) -> Table:
+    """The table of several files whose labels all lie in one of their own, in the same order."""
+    path = Path(labels)
+    given = normalise(read_labels(path, where=where), where=f"{where}: {path}")
+    tables: list[Table] = []
+    for one in sources:
+        key, aside = str(one.keys.features), (str(one.keys.labels), one.keys.split)
+        with open_source(Path(one.source), where=where, text=aside) as source:
+            features = source.rows(key, aside=aside)
+            split_N = _split(source, one.keys, len(features))
+        start = sum(map(len, tables))
+        tables.append(
+            Table(features=features, labels=given[start : start + len(features)], split_N=split_N)
+        )
+        _check_length(given[: start + len(features)], start + len(features), f"{where}: {path}")
+    _check_length(given, sum(map(len, tables)), f"{where}: {path}")
+    return joined_tables(tables, where=place)
+
+
+def _table_of_file(settings: ModalitySettings, *, where: str) -> Table:
     keys = settings.keys
     aside = [keys.split]
     aside += keys.labels.values() if isinstance(keys.labels, dict) else [keys.labels]
     with open_source(Path(settings.source), where=where, text=aside) as source:
         if isinstance(keys.features, dict):
             return _table_by_split(source, settings, keys.features, aside, where)
-        features_ND = _features(source, keys.features, aside)
-        samples = len(features_ND)
+        features = source.rows(keys.features, aside=aside)
+        samples = len(features)
         labels = _labels(source, settings, None, samples, where)
-        split_N = None
-        if source.has(keys.split):
-            place = f"{source.where}: {keys.split}"
-            split_N = given_split(source.array(keys.split), where=place)
-            _check_length(split_N, samples, place)
-        elif keys.split != _DEFAULT.split:
-            raise source.missing(keys.split)
-    return Table(features_ND=features_ND, labels=labels, split_N=split_N)
+        split_N = _split(source, keys, samples)
+    return Table(features=features, labels=labels, split_N=split_N)
+
+
+def _split(source: Source, keys: KeySettings, samples: int) -> SplitArray | None:
+    """The split that the file brings, or None."""
+    if source.has(keys.split):
+        place = f"{source.where}: {keys.split}"
+        split_N = given_split(source.array(keys.split), where=place)
+        _check_length(split_N, samples, place)
+        return split_N
+    if keys.split != _DEFAULT.split:
+        raise source.missing(keys.split)
+    return None
 
 
 def _table_by_split(
@@ -102,37 +150,23 @@ def _table_by_split(
     features, labels, split = [], [], []
     for number, name in enumerate(SPLITS):
         if name in keys:
-            features.append(_features(source, keys[name], aside))
+            features.append(source.rows(keys[name], aside=aside))
             labels.append(_labels(source, settings, name, len(features[-1]), where))
             split.append(np.full(len(features[-1]), number, dtype=np.int8))
-    for what, parts in (("features", features), ("labels", labels)):
-        shapes = {part.shape[1:] for part in parts}
-        if len(shapes) > 1:
-            widths = ", ".join(str(part.shape) for part in parts)
+    for what, shapes in (
+        ("features", [part.shape for part in features]),
+        ("labels", [part.shape for part in labels]),
+    ):
+        if len({shape[1:] for shape in shapes}) > 1:
+            widths = ", ".join(map(str, shapes))
             raise DataError(f"{source.where}: {what} of all splits must agree in width: {widths}")
     if len({part.dtype.kind for part in labels}) > 1:
         raise DataError(f"{source.where}: labels of all splits must be of one type")
     return Table(
-        features_ND=_joined(features),
+        features=Rows.joined(features, where=source.where),
         labels=np.concatenate(labels),
         split_N=np.concatenate(split),
     )
-
-
-def _joined(parts: list[FloatArray]) -> FloatArray:
-    """Concatenate, letting each part go once it is copied."""
-    result = np.empty((sum(map(len, parts)), parts[0].shape[1]), dtype=np.float32)
-    start = len(result)
-    while parts:
-        part = parts.pop()
-        result[start - len(part) : start] = part
-        start -= len(part)
-    return result
-
-
-def _features(source: Source, key: str, aside: Collection[str]) -> FloatArray:
-    place = f"{source.where}: {key}" if source.names() else source.where
-    return as_float32(source.features(key, aside=aside), where=place)
 
 
 def _labels(

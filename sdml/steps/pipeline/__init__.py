@@ -12,6 +12,7 @@ from sdml.steps.pipeline.records import Pins, TrainedRecord, read_records, write
 from sdml.steps.pipeline.sweep import sweep_pinned
 from sdml.steps.pipeline.task import Task, pipeline_task
 from sdml.steps.pipeline.training import train_pinned
+from sdml.steps.shards import prepare_shard
 
 __all__ = [
     "Pins",
@@ -22,6 +23,7 @@ __all__ = [
     "finish",
     "pipeline_task",
     "prepare_pinned",
+    "prepare_shard",
     "read_records",
     "sweep_pinned",
     "train_pinned",

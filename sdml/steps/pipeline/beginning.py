@@ -93,12 +93,12 @@ def _inputs(task: Task, modalities: Sequence[str]) -> str:
     """What decides the outcome of a preparation, as one digest."""
     context = task.context
     stored = stored_subspace(context)
-    settings = context.experiment.modalities
+    settings, store = context.experiment.modalities, context.catalog.store.uri
     parts = {
         "subspace": stored.manifest.id if stored else "",
         "wanted": context.experiment.subspace.model_dump(mode="json"),
         "modalities": {
-            name: [settings[name].model_dump(mode="json"), source_state(context.modality(name))]
+            name: [settings[name].preparation(), source_state(settings[name], store)]
             for name in (modalities if stored else settings)
         },
     }

@@ -4,13 +4,13 @@ import io
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
 
 from sdml.errors import DataError
-from sdml.features import Table
+from sdml.features import Table, rows
 
 Arrays = dict[str, Any]
 Read = Callable[..., Table]
@@ -30,13 +30,42 @@ def test_npz(tmp_path: Path, arrays: Arrays, read: Read, save: Callable[..., Non
     assert table.items is None
 
 
-def test_npy_is_memory_mapped(tmp_path: Path, arrays: Arrays, read: Read) -> None:
-    np.save(tmp_path / "X.npy", arrays["X"].astype(np.float32))
-    np.save(tmp_path / "y.npy", arrays["y"])
-    table = read(tmp_path / "X.npy", labels=str(tmp_path / "y.npy"))
-    assert isinstance(table.features_ND, np.memmap)
+@pytest.mark.parametrize("dtype", ["<f4", "<f8", ">f4", "i2", "?"])
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("kind", ["npy", "npz", "compressed"])
+def test_rows_are_read_in_blocks(
+    tmp_path: Path,
+    read: Read,
+    monkeypatch: pytest.MonkeyPatch,
+    dtype: str,
+    order: Literal["C", "F"],
+    kind: str,
+) -> None:
+    monkeypatch.setattr(rows, "BLOCK_BYTES", 3 * 7 * 4)
+    values = np.asarray(np.arange(70).reshape(10, 7) % 2, dtype=dtype, order=order)
+    np.save(tmp_path / "y.npy", np.arange(10))
+    source = tmp_path / ("X.npy" if kind == "npy" else "X.npz")
+    if kind == "npy":
+        np.save(source, values)
+    else:
+        (np.savez if kind == "npz" else np.savez_compressed)(source, X=values)
+    table = read(source, labels=str(tmp_path / "y.npy"))
+    assert table.features is not None
+    blocks = list(table.features.blocks())
+    assert [len(block) for block in blocks] == [3, 3, 3, 1]
+    assert all(block.dtype == np.float32 for block in blocks)
+    assert np.array_equal(np.concatenate(blocks), values)
     assert table.split_N is None
-    assert table.labels.tolist() == arrays["y"].tolist()
+    assert table.labels.tolist() == list(range(10))
+
+
+def test_an_archive_that_is_damaged_far_inside_is_refused(tmp_path: Path, read: Read) -> None:
+    np.savez(tmp_path / "a.npz", X=np.ones((5000, 100)), y=np.zeros(5000, dtype=int))
+    data = bytearray((tmp_path / "a.npz").read_bytes())
+    data[2_000_000] ^= 1
+    (tmp_path / "a.npz").write_bytes(data)
+    with pytest.raises(DataError, match=r"a\.npz: cannot be read as an .npz archive .*CRC"):
+        read(tmp_path / "a.npz")
 
 
 def test_npy_without_a_label_file_is_refused(tmp_path: Path, arrays: Arrays, read: Read) -> None:

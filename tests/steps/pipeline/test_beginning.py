@@ -70,11 +70,20 @@ def test_the_digest_changes_with_what_a_preparation_depends_on(
     assert inputs_of(again) != before
 
 
+@pytest.mark.parametrize(
+    "sections",
+    [
+        {"training": {"epochs": 1}},
+        {"modalities": {"text": {"lambda": 0.125}}},
+        {"modalities": {"text": {"resources": {"memory": "64Gi"}}}},
+    ],
+    ids=["training", "of a modality", "resources"],
+)
 def test_the_digest_does_not_change_with_what_only_trainings_depend_on(
-    make: MakeContext, tmp_path: Path
+    make: MakeContext, tmp_path: Path, sections: dict[str, Any]
 ) -> None:
     before = inputs_of(make())
-    again = tiny.open_file(tiny.write_experiment(tmp_path, *BOTH, training={"epochs": 1}))
+    again = tiny.open_file(tiny.write_experiment(tmp_path, *BOTH, **sections))
     assert inputs_of(again) == before
 
 

@@ -1,0 +1,164 @@
+"""Samples that are read from their file while the step before is computed.
+
+A thread of its own announces the rows of the next batches to the disk, sorted, and copies those of
+one batch after the other into a few buffers. Which rows a batch has, and in which order, is the
+caller's business: how much memory there is decides nothing but how soon they are there.
+
+Letters: N samples, D features, B samples in a batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from queue import SimpleQueue
+from threading import Event, Thread
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+_Rows = npt.NDArray[np.intp]
+_Floats = npt.NDArray[np.float32]
+
+_READY_BYTES = 1 << 25  # of batches that wait; twice as many are on their way from the disk
+_FEWEST, _MOST = 3, 32  # buffers
+
+
+class RowSource(Protocol):
+    """Where rows come from: a :class:`~sdml.rowfile.RowFile`, or memory of the host."""
+
+    shape: tuple[int, int]
+
+    def announce(self, rows_B: _Rows) -> None:
+        """Say which rows are wanted soon."""
+
+    def read(self, rows_B: _Rows, out_BD: _Floats) -> None:
+        """Copy rows, in that order."""
+
+    def block(self, start: int, out_BD: _Floats) -> None:
+        """Copy rows that follow each other."""
+
+
+class RowArray:
+    """An array in the host's memory, for a device that has no room for it."""
+
+    def __init__(self, features_ND: _Floats) -> None:
+        self.shape = (features_ND.shape[0], features_ND.shape[1])
+        self._features_ND = features_ND
+
+    def announce(self, rows_B: _Rows) -> None:
+        """They are here."""
+
+    def read(self, rows_B: _Rows, out_BD: _Floats) -> None:
+        """Copy rows, in that order."""
+        np.take(self._features_ND, rows_B, axis=0, out=out_BD)
+
+    def block(self, start: int, out_BD: _Floats) -> None:
+        """Copy rows that follow each other."""
+        out_BD[:] = self._features_ND[start : start + len(out_BD)]
+
+
+def stream(
+    source: RowSource, order_N: _Rows | None, starts: range, end: int, device: torch.device
+) -> Generator[Tensor]:
+    """The features of one batch after the other, (B, D); the next overwrites those of the last.
+
+    Args:
+        source: where rows come from.
+        order_N: the order of the samples; None is that of the source.
+        starts: where in that order each batch begins.
+        end: where the last one ends.
+        device: where the features go.
+    """
+    batches = [slice(start, min(start + starts.step, end)) for start in starts]
+    if not batches:
+        return
+    size, width = batches[0].stop - batches[0].start, source.shape[1]
+    count = max(_FEWEST, min(_MOST, _READY_BYTES // (4 * size * width), len(batches)))
+    pinned = device.type == "cuda"
+    buffers = [torch.empty((size, width), pin_memory=pinned) for _ in range(count)]
+    reader = _Reader(source, order_N, batches, [buffer.numpy() for buffer in buffers])
+    placed_BD = torch.empty((size, width), device=device) if pinned else None
+    try:
+        for number, batch in enumerate(batches):
+            rows_BD = buffers[reader.wait(number)][: batch.stop - batch.start]
+            if placed_BD is None:
+                yield rows_BD
+                reader.free(number)
+            else:
+                # In the order of the device's work, so a step still reads the last batch.
+                target_BD = placed_BD[: len(rows_BD)]
+                target_BD.copy_(rows_BD, non_blocking=True)
+                copied = torch.cuda.Event()  # type: ignore[no-untyped-call]
+                copied.record()
+                reader.free(number, copied)
+                yield target_BD
+    finally:
+        reader.end()
+
+
+class _Reader:
+    """The thread that fills buffers, in turns, and what it and the consumer tell each other."""
+
+    def __init__(
+        self,
+        source: RowSource,
+        order_N: _Rows | None,
+        batches: Sequence[slice],
+        buffers: Sequence[_Floats],
+    ) -> None:
+        self._source, self._order_N = source, order_N
+        self._batches, self._buffers = batches, buffers
+        self._free: SimpleQueue[torch.cuda.Event | None] = SimpleQueue()
+        self._ready: SimpleQueue[BaseException | None] = SimpleQueue()
+        self._ended = Event()
+        for _ in buffers:
+            self._free.put(None)
+        self._thread = Thread(target=self._run, name="sdml-samples", daemon=True)
+        self._thread.start()
+
+    def wait(self, number: int) -> int:
+        """The buffer that holds batch ``number``, once it does; what failed there fails here."""
+        failed = self._ready.get()
+        if failed is not None:
+            raise failed
+        return number % len(self._buffers)
+
+    def free(self, number: int, copied: torch.cuda.Event | None = None) -> None:  # noqa: ARG002
+        """Batch ``number`` is needed no longer, as soon as ``copied`` has happened."""
+        self._free.put(copied)
+
+    def end(self) -> None:
+        """Stop reading."""
+        self._ended.set()
+        self._free.put(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        window = len(self._buffers)
+        try:
+            for number, batch in enumerate(self._batches):
+                if self._order_N is not None and number % window == 0:
+                    self._announce(0 if number == 0 else number + window, number + 2 * window)
+                copied = self._free.get()
+                if self._ended.is_set():
+                    return
+                if copied is not None:
+                    copied.synchronize()
+                out_BD = self._buffers[number % len(self._buffers)][: batch.stop - batch.start]
+                if self._order_N is None:
+                    self._source.block(batch.start, out_BD)
+                else:
+                    self._source.read(self._order_N[batch], out_BD)
+                self._ready.put(None)
+        except BaseException as error:  # to be raised where the batches are used
+            self._ready.put(error)
+
+    def _announce(self, first: int, last: int) -> None:
+        """Batches ``first`` … ``last`` - 1; whoever waits for the disk waits for a whole window."""
+        chosen = self._batches[first:last]
+        if chosen:
+            assert self._order_N is not None
+            self._source.announce(self._order_N[chosen[0].start : chosen[-1].stop])
