@@ -71,7 +71,7 @@ def _training(sizes: Sizes) -> Line:
             validation_features_ND=features_ND[:100],
             validation_labels=labels[:100].astype(np.int32),
         )
-        settings = TrainingSettings(epochs=4)
+        settings = TrainingSettings(preset="sdml-reference", epochs=4)
         found = fit(data, subspace.projection_KC, settings, threads=1, clock=time.process_time)
         return 100 / max(epoch.samples_per_second for epoch in found.history)
 

@@ -28,7 +28,7 @@ from sdml.training import ALONE, Place, joined
 
 _STEPS = 5
 _CLASSES = 10
-_SETTINGS = TrainingSettings(device="cpu")
+_SETTINGS = TrainingSettings(preset="sdml-reference", device="cpu")
 
 
 def measure(options: Options) -> Iterator[Figure]:

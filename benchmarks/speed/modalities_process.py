@@ -33,7 +33,7 @@ SHAPES = MappingProxyType(
         "video": Shapes(features=4096, samples=969, validation=87),
     }
 )
-SETTINGS = TrainingSettings()
+SETTINGS = TrainingSettings(preset="sdml-reference")
 
 Step = Callable[[], object]
 

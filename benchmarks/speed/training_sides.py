@@ -23,7 +23,7 @@ from sdml.training.learner import Learner
 
 SAMPLES = 10_000
 CLASSES = 10
-SETTINGS = TrainingSettings(learning_rate=1e-4)
+SETTINGS = TrainingSettings(preset="sdml-reference", learning_rate=1e-4)
 PROJECTION_KC = Subspace.random(
     [str(c) for c in range(CLASSES)], dimension=512, seed=0
 ).projection_KC

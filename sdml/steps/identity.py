@@ -22,7 +22,7 @@ BEST_EPOCH = "best_epoch"
 
 def flat(settings: TrainingSettings) -> dict[str, Any]:
     """Settings as manifests and tracking have them."""
-    return settings.model_dump(mode="json", by_alias=True, exclude={"checkpoint_seconds"})
+    return settings.decisive()
 
 
 def training_identity(settings: TrainingSettings, features: Version, subspace: Version) -> str:

@@ -205,7 +205,7 @@ def _comment(text: str) -> str:
 
 _HEAD = """\
 # An SDML experiment: 'sdml prepare' this file, 'sdml train' each modality, 'sdml evaluate'.
-# Paths are relative to this file. Keys left out have the defaults of the published method.
+# Paths are relative to this file. Keys left out have their defaults (docs/methods.md).
 collection: {collection}
 # store: s3://bucket/prefix        # default: .sdml/store beside this file
 # tracking: http://mlflow:5000     # default: a local SQLite file, .sdml/mlflow.db

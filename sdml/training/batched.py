@@ -33,6 +33,7 @@ from sdml.training.device import find_device
 from sdml.training.history import EpochRecord
 from sdml.training.loop import Clock, FitResult, check_splits
 from sdml.training.precision import decided
+from sdml.training.scaling import Scaling
 from sdml.training.threads import thread_count
 
 logger = logging.getLogger(__name__)
@@ -89,8 +90,14 @@ def fit_batched(
     settings = [decided(each, place) for each in settings]
     first = settings[0]
     classes = projection_KC.shape[1]
+    scaling = Scaling.of(data.features_ND) if first.input == "centred" else None
     training = Samples(
-        data.features_ND, data.labels, classes=classes, device=place, name="training"
+        data.features_ND,
+        data.labels,
+        classes=classes,
+        device=place,
+        name="training",
+        scaling=scaling,
     )
     validation = Samples(
         data.validation_features_ND,
@@ -98,6 +105,7 @@ def fit_batched(
         classes=classes,
         device=place,
         name="validation",
+        scaling=scaling,
     )
     by_lambda = sorted(settings, key=lambda each: each.lambda_)
     for each in {by_lambda[0].lambda_: by_lambda[0], by_lambda[-1].lambda_: by_lambda[-1]}.values():
@@ -120,6 +128,8 @@ def fit_batched(
                 resumed_from = state.epochs
             else:
                 state = begin()
+        if resumed_from is None:
+            state.begin()
         saved_at = clock()
         interval = first.checkpoint_seconds * len(settings)
 
@@ -156,7 +166,7 @@ def fit_batched(
             save(seconds=interval)
             if on_epoch is not None:
                 on_epoch(records)
-    return [_result(course, resumed_from) for course in state.courses]
+    return [_result(course, resumed_from, scaling) for course in state.courses]
 
 
 def ways(
@@ -167,12 +177,14 @@ def ways(
 ) -> BatchedLearnerType:
     """What trains these settings best on a device: batched matrices, or turns.
 
-    By turns: drcl, whose batches lose rows that differ from setting to setting; bf16; and large
-    networks on a CPU, where one batched product costs as much as its parts.
+    By turns: drcl, whose batches lose rows that differ from setting to setting; bf16; a start in
+    closed form, and the cross-entropy that goes with it; and large networks on a CPU, where one
+    batched product costs as much as its parts.
     """
     widths = [features, *settings[0].hidden, len(projection_KC)]
     weights = sum(inputs * outputs for inputs, outputs in pairwise(widths))
     plain = settings[0].method != "drcl" and settings[0].precision == "fp32"
+    plain = plain and settings[0].start == "drawn" and settings[0].supervised == "norm"
     stacks = plain and (device.type != "cpu" or weights <= _SMALL)
     return StackedLearner if stacks else TurnsLearner
 
@@ -200,11 +212,13 @@ def _mark(
     return hashlib.sha256(json.dumps([kind, *parts]).encode()).hexdigest()
 
 
-def _result(course: Course, resumed_from: int | None) -> FitResult | TrainingError:
+def _result(
+    course: Course, resumed_from: int | None, scaling: Scaling | None
+) -> FitResult | TrainingError:
     if course.failure:
         return TrainingError(course.failure)
     return FitResult(
-        encoder_state=course.best,
+        encoder_state=course.best if scaling is None else scaling.folded(course.best),
         best_epoch=course.best_epoch,
         epochs=len(course.history),
         history=tuple(course.history),

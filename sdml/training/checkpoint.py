@@ -23,7 +23,7 @@ from sdml.training.history import EpochRecord
 logger = logging.getLogger(__name__)
 
 _SCHEMA = 2  # 2: also in the middle of an epoch
-_NOT_DECISIVE = {"checkpoint_seconds", "device", "threads"}
+_NOT_DECISIVE = {"device", "threads"}
 _BEST = "best."
 _LEARNER = "learner."
 _LOSSES = "losses"
@@ -65,7 +65,8 @@ class Checkpoint:
 
 def settings_digest(settings: TrainingSettings) -> str:
     """16 hex digits that name the settings which decide the result."""
-    decisive = settings.model_dump(mode="json", by_alias=True, exclude=_NOT_DECISIVE)
+    said = settings.decisive().items()
+    decisive = {name: value for name, value in said if name not in _NOT_DECISIVE}
     return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:16]
 
 

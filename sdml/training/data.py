@@ -25,6 +25,7 @@ from torch import Tensor
 from sdml.errors import DataError
 from sdml.rowfile import RowFile
 from sdml.training.memory import available_memory
+from sdml.training.scaling import Scaling
 from sdml.training.streamed import RowArray, RowSource, stream
 
 logger = logging.getLogger(__name__)
@@ -66,6 +67,7 @@ class Samples:
         device: torch.device,
         name: str,
         room: int | None = None,
+        scaling: Scaling | None = None,
     ) -> None:
         """Check one split.
 
@@ -76,6 +78,7 @@ class Samples:
             device: where the samples go.
             name: of the split, for errors.
             room: bytes that its features may take; by default half of what ``device`` has left.
+            scaling: of what :meth:`batches` and :meth:`blocks` return; None leaves it as it is.
 
         Raises:
             DataError: shapes do not fit together, or a label is outside the classes.
@@ -101,6 +104,8 @@ class Samples:
         if self._source is None:
             rows_ND = np.ascontiguousarray(features_ND, dtype=np.float32)
             self._features_ND = _tensor(rows_ND, device)
+        self._whole_ND = features_ND
+        self._scaling = None if scaling is None else scaling.tensors(device)
 
     def __len__(self) -> int:
         return self._shape[0]
@@ -133,7 +138,8 @@ class Samples:
             gathered = self._gathered(order_N, starts)
         with closing(gathered):
             for start, features_BD in zip(starts, gathered, strict=True):
-                yield features_BD, self._targets(self._labels[order_N[start : start + size]])
+                targets_BC = self._targets(self._labels[order_N[start : start + size]])
+                yield self._scaled(features_BD), targets_BC
 
     def blocks(self) -> Generator[tuple[Tensor, Tensor]]:
         """All samples in order, in blocks: (features_BD, targets_BC).
@@ -147,7 +153,26 @@ class Samples:
             blocks = (self._features_ND[start : start + _BLOCK] for start in starts)
         with closing(blocks):
             for start, features_BD in zip(starts, blocks, strict=True):
-                yield features_BD, self._targets(self._labels[start : start + _BLOCK])
+                targets_BC = self._targets(self._labels[start : start + _BLOCK])
+                yield self._scaled(features_BD), targets_BC
+
+    def some(
+        self, most: int, *, seed: int
+    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        """Features and targets of up to ``most`` labelled samples, on the CPU."""
+        targets_NC = self._targets(self._labels).cpu().numpy()
+        rows_N = np.flatnonzero(targets_NC.any(axis=1))
+        if len(rows_N) > most:
+            rows_N = np.sort(np.random.default_rng(seed).permutation(rows_N)[:most])
+        features_BD = torch.from_numpy(np.array(self._whole_ND[rows_N], dtype=np.float32))
+        return self._scaled(features_BD.to(self._device)).cpu().numpy(), targets_NC[rows_N]
+
+    def _scaled(self, features_BD: Tensor) -> Tensor:
+        """Not in place: the rows may be the caller's."""
+        if self._scaling is None:
+            return features_BD
+        mean_D, factor = self._scaling
+        return (features_BD - mean_D) * factor
 
     def _gathered(self, order_N: Tensor, starts: range) -> Generator[Tensor]:
         """The features of each batch, out of the tensor that holds all."""

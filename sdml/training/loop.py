@@ -33,6 +33,7 @@ from sdml.training.history import EpochRecord
 from sdml.training.optimised import Optimised
 from sdml.training.parallel import ALONE, Ranks
 from sdml.training.precision import decided
+from sdml.training.scaling import Scaling
 from sdml.training.state import TrainingState
 from sdml.training.threads import thread_count
 
@@ -110,8 +111,14 @@ def fit(
         device or settings.device, local_rank=ranks.local_rank, local_size=ranks.local_size
     )
     classes = projection_KC.shape[1]
+    scaling = Scaling.of(data.features_ND) if settings.input == "centred" else None
     training = Samples(
-        data.features_ND, data.labels, classes=classes, device=place, name="training"
+        data.features_ND,
+        data.labels,
+        classes=classes,
+        device=place,
+        name="training",
+        scaling=scaling,
     )
     validation = Samples(
         data.validation_features_ND,
@@ -119,6 +126,7 @@ def fit(
         classes=classes,
         device=place,
         name="validation",
+        scaling=scaling,
     )
     check_splits(training, validation, settings)
     settings = decided(settings, place)
@@ -130,6 +138,8 @@ def fit(
         kept = ranks.first(checkpoint.load) if checkpoint else None
         resumed = kept is not None and state.resume(kept, mark)
         resumed_from = len(state.history) if resumed else None
+        if not resumed:
+            learner.begin(training, ranks.first)
         saved_at = clock()
 
         def save(*, seconds: float = 0) -> None:
@@ -164,7 +174,7 @@ def fit(
             if on_epoch is not None:
                 on_epoch(record)
     return FitResult(
-        encoder_state=state.best,
+        encoder_state=state.best if scaling is None else scaling.folded(state.best),
         best_epoch=state.best_epoch,
         epochs=len(state.history),
         history=tuple(state.history),

@@ -127,7 +127,10 @@ CASES = {
         sections("train", "--modality", "audio"), "'audio'", "which has: image"
     ),
     "train: fewer samples than a batch": case(
-        trained(*TRAIN, training={"batch_size": 37}), "36 samples", "batch_size is 37", "lower"
+        trained(*TRAIN, training={"batch_size": 37, "least_batches": 1}),
+        "36 samples",
+        "batch_size is 37",
+        "lower",
     ),
     "train: no such device": case(
         trained(*TRAIN, training={"device": "tpu9"}), "training.device", "'tpu9'"
@@ -139,6 +142,7 @@ CASES = {
         trained(
             *TRAIN,
             training={
+                "preset": "sdml-reference",
                 "learning_rate": 1e30,
                 "normalize_code": False,
                 "normalize_reconstruction": False,

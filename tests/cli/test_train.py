@@ -136,7 +136,7 @@ def test_sigterm_stops_a_training_that_then_goes_on(run: Run, tmp_path: Path) ->
         out, err = process.communicate(timeout=60)
     assert (process.returncode, out) == (143, "")
     assert not result.exists()
-    (line,) = err.splitlines()
+    *_, line = err.splitlines()  # on a busy machine after one about progress
     stopped = re.match(
         r"sdml: error: training was stopped in epoch (\d+) of 60, after (\d+) of its batches", line
     )

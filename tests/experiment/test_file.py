@@ -95,7 +95,8 @@ REFUSED = {
     "unknown nested key": (
         "collection: a\nmodalities: {a: {source: x, epoch: 3}}",
         "modalities.a.epoch: unknown key; allowed here: source, keys, labels, split, transform, "
-        "extractor, missing_class, train_labels, resources, method, lambda, epochs,",
+        "extractor, missing_class, train_labels, shards, resources, method, preset, lambda, "
+        "epochs,",
     ),
     "unknown key of keys": (
         "collection: a\nmodalities: {a: {source: x, keys: {feature: X}}}",
@@ -103,7 +104,7 @@ REFUSED = {
     ),
     "unknown key of training": (
         MINIMAL + "training: {rate: 1}",
-        "training.rate: unknown key; allowed here: method, lambda, epochs, batch_size,",
+        "training.rate: unknown key; allowed here: method, preset, lambda, epochs, batch_size,",
     ),
     "repeated key": (MINIMAL + "  image: {source: other.npz}", "stands twice"),
     "unset variable": (MINIMAL + "store: ${NOWHERE}", "NOWHERE is not set"),

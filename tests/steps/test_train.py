@@ -69,7 +69,7 @@ def test_the_encoder_says_what_it_was_made_from(make: MakeContext) -> None:
 
 
 def test_the_history_has_every_epoch_and_the_best_is_the_lowest(make: MakeContext) -> None:
-    context = make("image", training={"epochs": 6})
+    context = make("image", training={"epochs": 6, "preset": "sdml-reference"})
     prepare(context)
     trained = train(context, "image")
     version = context.catalog.get(trained.encoder)
@@ -255,7 +255,7 @@ def test_what_was_not_prepared_cannot_be_trained(make: MakeContext) -> None:
 def test_too_few_samples_for_a_batch_end_the_run_as_failed(
     make: MakeContext, tmp_path: Path
 ) -> None:
-    context = make("image", training={"batch_size": 37})
+    context = make("image", training={"batch_size": 37, "least_batches": 1})
     prepare(context)
     before = tiny.checksums(tmp_path / "store")
     with pytest.raises(DataError, match="36 samples and batch_size is 37"):
@@ -270,6 +270,7 @@ def test_a_loss_that_is_no_longer_finite_leaves_no_encoder(
     context = make(
         "image",
         training={
+            "preset": "sdml-reference",
             "learning_rate": 1e30,
             "normalize_code": False,
             "normalize_reconstruction": False,

@@ -27,7 +27,9 @@ each_way = pytest.mark.parametrize("way", WAYS)
 
 
 def changed(settings: TrainingSettings, **values: Any) -> TrainingSettings:
-    return TrainingSettings.model_validate({**settings.model_dump(by_alias=True), **values})
+    said = {**settings.model_dump(by_alias=True), **values}
+    said["preset"] = "sdml-reference" if said["method"] == "sdml" else None
+    return TrainingSettings.model_validate(said)
 
 
 def several(settings: TrainingSettings, *values: dict[str, Any]) -> list[TrainingSettings]:

@@ -15,7 +15,9 @@ from sdml.training import TrainingData, fit
 from sdml.training.encoder_file import encoder_from_bytes, encoder_to_bytes
 from tests.training.trainee import SUBSPACE, modality
 
-SETTINGS = TrainingSettings(epochs=2, batch_size=50, hidden=(32, 24), threads=1)
+SETTINGS = TrainingSettings(
+    preset="sdml-reference", epochs=2, batch_size=50, hidden=(32, 24), threads=1
+)
 
 
 def network(hidden: tuple[int, ...] = (32, 24)) -> Encoder:

@@ -76,7 +76,9 @@ def test_a_step_is_that_of_autograd(
 ) -> None:
     monkeypatch.setattr(layers, "_ROWS", 16)  # several blocks a layer, the last one smaller
     projection = values.pop("projection", P)
-    settings = TrainingSettings(hidden=HIDDEN, learning_rate=1e-3).model_copy(update=values)
+    settings = TrainingSettings(
+        preset="sdml-reference", hidden=HIDDEN, learning_rate=1e-3
+    ).model_copy(update=values)
     ours, state = trained(Learner, settings, projection)
     theirs, expected = trained(Autograd, settings, projection)
     np.testing.assert_allclose(ours, theirs, rtol=2e-5)
@@ -87,7 +89,7 @@ def test_a_step_is_that_of_autograd(
 
 
 def test_the_first_step_is_that_of_autograd_nearly_to_the_bit() -> None:
-    settings = TrainingSettings(hidden=HIDDEN, learning_rate=1e-3)
+    settings = TrainingSettings(preset="sdml-reference", hidden=HIDDEN, learning_rate=1e-3)
     data = modality(features=21, seed=0)
     batch = next(
         Samples(data.features_ND, data.labels, classes=4, device=CPU, name="training").blocks()
@@ -102,7 +104,7 @@ def test_the_first_step_is_that_of_autograd_nearly_to_the_bit() -> None:
 
 
 def test_no_gradient_is_kept() -> None:
-    learner = Learner(21, P, TrainingSettings(hidden=HIDDEN), CPU)
+    learner = Learner(21, P, TrainingSettings(preset="sdml-reference", hidden=HIDDEN), CPU)
     data = modality(features=21, seed=0)
     split = Samples(data.features_ND, data.labels, classes=4, device=CPU, name="training")
     learner.step(*next(split.blocks()))
@@ -114,7 +116,9 @@ def test_no_gradient_is_kept() -> None:
 @pytest.mark.parametrize("lambda_", [0.0, 0.5])
 def test_bf16_stays_close_and_repeats(in_place: bool, lambda_: float) -> None:
     kind = Learner if in_place else Autograd
-    settings = TrainingSettings(hidden=HIDDEN, learning_rate=1e-3, lambda_=lambda_)
+    settings = TrainingSettings(
+        preset="sdml-reference", hidden=HIDDEN, learning_rate=1e-3, lambda_=lambda_
+    )
     exact, _ = trained(kind, settings)
     rounded = settings.model_copy(update={"precision": "bf16"})
     ours, state = trained(kind, rounded)
@@ -127,14 +131,18 @@ def test_bf16_stays_close_and_repeats(in_place: bool, lambda_: float) -> None:
 
 
 def test_bf16_in_place_is_bf16_of_autograd() -> None:
-    settings = TrainingSettings(hidden=HIDDEN, learning_rate=1e-3, precision="bf16")
+    settings = TrainingSettings(
+        preset="sdml-reference", hidden=HIDDEN, learning_rate=1e-3, precision="bf16"
+    )
     ours, _ = trained(Learner, settings)
     theirs, _ = trained(Autograd, settings)
     np.testing.assert_allclose(ours, theirs, rtol=1e-3)
 
 
 def test_bf16_continues_from_a_state_as_if_nothing_had_happened() -> None:
-    settings = TrainingSettings(hidden=HIDDEN, learning_rate=1e-3, precision="bf16")
+    settings = TrainingSettings(
+        preset="sdml-reference", hidden=HIDDEN, learning_rate=1e-3, precision="bf16"
+    )
     data = modality(features=21, seed=0)
     split = Samples(data.features_ND, data.labels, classes=4, device=CPU, name="training")
     batches = [(x.clone(), y) for x, y in split.batches(50, seed=0, epoch=1, drop_last=True)]
@@ -148,7 +156,7 @@ def test_bf16_continues_from_a_state_as_if_nothing_had_happened() -> None:
 
 
 def test_rows_cover_a_weight_once() -> None:
-    learner = Learner(21, P, TrainingSettings(hidden=(1000, 40)), CPU)
+    learner = Learner(21, P, TrainingSettings(preset="sdml-reference", hidden=(1000, 40)), CPU)
     for layer in learner._layers.values():
         assert isinstance(layer, layers.UpdatedLinear)
         assert torch.equal(torch.cat([rows.values for rows in layer._rows]), layer._weight_OD)

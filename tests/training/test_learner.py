@@ -34,7 +34,9 @@ def test_a_hundred_losses_are_those_of_the_reference(lambda_: float) -> None:
     centres = rng.standard_normal((4, 40))
     features = np.maximum(centres[labels] + rng.standard_normal((2000, 40)), 0).astype(np.float32)
     labels[::10] = -1  # unlabelled
-    settings = TrainingSettings(lambda_=lambda_, hidden=(64, 48), learning_rate=2e-4)
+    settings = TrainingSettings(
+        preset="sdml-reference", lambda_=lambda_, hidden=(64, 48), learning_rate=2e-4
+    )
     learner = Learner(40, P, settings, CPU)
     reference = Reference(
         40,
@@ -61,7 +63,7 @@ def test_a_hundred_losses_are_those_of_the_reference(lambda_: float) -> None:
 
 def test_a_measure_in_blocks_is_that_of_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     data = modality(features=20, seed=0)
-    settings = TrainingSettings(lambda_=0.3, hidden=(32,))
+    settings = TrainingSettings(preset="sdml-reference", lambda_=0.3, hidden=(32,))
     learner = Learner(20, P, settings, CPU)
     whole = torch.from_numpy(data.features_ND)
     with torch.no_grad():
@@ -81,7 +83,7 @@ def test_a_measure_in_blocks_is_that_of_the_whole(monkeypatch: pytest.MonkeyPatc
 
 @pytest.mark.parametrize("lambda_", [0.0, 0.5, 1.0])
 def test_state_there_and_back(lambda_: float) -> None:
-    settings = TrainingSettings(lambda_=lambda_, hidden=(32,))
+    settings = TrainingSettings(preset="sdml-reference", lambda_=lambda_, hidden=(32,))
     split = samples_of(modality(features=20, seed=0))
 
     def train(learner: Learner, epoch: int) -> list[list[float]]:
@@ -98,7 +100,7 @@ def test_state_there_and_back(lambda_: float) -> None:
 
 
 def test_a_bad_state_changes_nothing() -> None:
-    settings = TrainingSettings(hidden=(32,))
+    settings = TrainingSettings(preset="sdml-reference", hidden=(32,))
     split = samples_of(modality(features=20, seed=0))
     learner = Learner(20, P, settings, CPU)
     learner.step(*next(split.blocks()))
@@ -116,7 +118,9 @@ def test_a_bad_state_changes_nothing() -> None:
 
 @pytest.mark.parametrize(("lambda_", "moves"), [(0.0, False), (0.5, True)])
 def test_the_decoder_is_trained_only_when_it_counts(lambda_: float, moves: bool) -> None:
-    learner = Learner(20, P, TrainingSettings(lambda_=lambda_, hidden=(32,)), CPU)
+    learner = Learner(
+        20, P, TrainingSettings(preset="sdml-reference", lambda_=lambda_, hidden=(32,)), CPU
+    )
     before = [p.detach().clone() for p in learner.decoder.parameters()]
     losses = learner.step(*next(samples_of(modality(features=20, seed=0)).blocks()))
     after = list(learner.decoder.parameters())
@@ -126,7 +130,11 @@ def test_the_decoder_is_trained_only_when_it_counts(lambda_: float, moves: bool)
 
 def test_toggles_reach_the_networks_and_the_loss() -> None:
     batch = next(samples_of(modality(features=20, seed=0)).blocks())
-    plain = Learner(20, P, TrainingSettings(hidden=(32,)), CPU).step(*batch).tolist()
+    plain = (
+        Learner(20, P, TrainingSettings(preset="sdml-reference", hidden=(32,)), CPU)
+        .step(*batch)
+        .tolist()
+    )
     for toggle, value in {
         "squared": True,
         "normalize_code": False,
@@ -134,7 +142,9 @@ def test_toggles_reach_the_networks_and_the_loss() -> None:
         "normalize_target": True,
         "decoder_output_relu": True,
     }.items():
-        settings = TrainingSettings(hidden=(32,)).model_copy(update={toggle: value})
+        settings = TrainingSettings(preset="sdml-reference", hidden=(32,)).model_copy(
+            update={toggle: value}
+        )
         other = Learner(20, P, settings, CPU).step(*batch).tolist()
         assert other != plain, toggle
         assert np.isfinite(other).all()

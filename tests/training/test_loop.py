@@ -69,7 +69,12 @@ def test_records(data: TrainingData, settings: TrainingSettings) -> None:
 
 def test_selection_keeps_the_lowest_validation_loss(data: TrainingData) -> None:
     settings = TrainingSettings(
-        epochs=25, batch_size=50, hidden=(32, 24), learning_rate=2e-2, threads=1
+        preset="sdml-reference",
+        epochs=25,
+        batch_size=50,
+        hidden=(32, 24),
+        learning_rate=2e-2,
+        threads=1,
     )
     best = fit(data, P, settings)
     losses = [record.validation_supervised for record in best.history]

@@ -43,7 +43,9 @@ def losses_of(learner: Learner, step: Any, *, epochs: tuple[int, ...] = (1, 2)) 
 @pytest.mark.parametrize("kind", [Learner, Autograd])
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_the_same_bits_as_plain_steps(kind: type[Learner], precision: Any) -> None:
-    settings = TrainingSettings(hidden=(32, 24), learning_rate=1e-3, precision=precision)
+    settings = TrainingSettings(
+        preset="sdml-reference", hidden=(32, 24), learning_rate=1e-3, precision=precision
+    )
     plain, replayed = kind(21, P, settings, CPU), kind(21, P, settings, CPU)
     expected = losses_of(plain, plain.step)
     made = losses_of(replayed, ReplayedStep(replayed._plain_step, CPU))
@@ -54,7 +56,7 @@ def test_the_same_bits_as_plain_steps(kind: type[Learner], precision: Any) -> No
 
 
 def test_a_state_is_loaded_under_a_recorded_step() -> None:
-    settings = TrainingSettings(hidden=(32,), learning_rate=1e-3)
+    settings = TrainingSettings(preset="sdml-reference", hidden=(32,), learning_rate=1e-3)
     learner, other = Learner(21, P, settings, CPU), Learner(21, P, settings, CPU)
     step = ReplayedStep(learner._plain_step, CPU)
     start = {name: array.copy() for name, array in learner.state().items()}
@@ -96,7 +98,9 @@ def test_recording_does_no_work() -> None:
 @NEEDS_GPU
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_a_graph_gives_what_plain_steps_give(precision: Any) -> None:
-    settings = TrainingSettings(hidden=(32, 24), learning_rate=1e-3, precision=precision)
+    settings = TrainingSettings(
+        preset="sdml-reference", hidden=(32, 24), learning_rate=1e-3, precision=precision
+    )
     plain, graphed = Learner(21, P, settings, CUDA), Learner(21, P, settings, CUDA)
     expected = losses_of(plain, plain._plain_step)
     made = losses_of(graphed, graphed.step)

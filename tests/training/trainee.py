@@ -18,6 +18,7 @@ from sdml.training import TrainingData, fit
 from sdml.training.encoder_file import encoder_to_bytes
 
 SETTINGS = TrainingSettings(
+    preset="sdml-reference",
     epochs=8,
     batch_size=50,
     hidden=(32, 24),

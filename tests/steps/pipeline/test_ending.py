@@ -81,7 +81,7 @@ def test_a_failed_attempt_that_was_mended_by_a_retry_leaves_a_finished_run(
 def test_a_failing_task_names_itself_on_the_parent(
     make: MakeContext, start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    context = make(training={"batch_size": 37})
+    context = make(training={"batch_size": 37, "least_batches": 1})
     pins = start(context, *BOTH)
     monkeypatch.setenv(task_module.PIPELINE_RUN, "p1")
     monkeypatch.setattr(Context, "open", lambda *_, **__: context)

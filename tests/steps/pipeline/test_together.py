@@ -45,7 +45,7 @@ def test_two_processes_train_what_one_does(make: MakeContext) -> None:
 
 
 def test_a_mistake_is_told_once_with_its_exit_code(make: MakeContext) -> None:
-    task = task_of(make(training={"batch_size": 37}))
+    task = task_of(make(training={"batch_size": 37, "least_batches": 1}))
     with pytest.raises(TogetherError, match="batch_size") as caught:
         train_pinned(task, pins_of(task), "image", lambda_=0.5, reuse=False, processes=2)
     assert caught.value.exit_code == DataError.exit_code

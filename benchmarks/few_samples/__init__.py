@@ -1,0 +1,1 @@
+"""What serves where training samples are few: the experiment behind ``preset: sdml``."""

@@ -1,0 +1,156 @@
+"""The start in closed form: its leave-one-out formula, and that the encoder is what it says."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from sdml.networks import Encoder
+from sdml.retrieval import posterior_representation
+from sdml.retrieval.similarity import projection_temperature
+from sdml.subspace import Subspace
+from sdml.training.start import Ridge, left_out, start_from_ridge
+
+NAMES = tuple("abcde")
+RANDOM = Subspace.random(NAMES, dimension=24, seed=0).projection_KC
+rng = np.random.default_rng(0)
+CENTRES = rng.standard_normal((5, 30))
+LABELS = rng.integers(0, 5, 80)
+FEATURES = (CENTRES[LABELS] + rng.standard_normal((80, 30))).astype(np.float32)
+TARGETS = np.eye(5, dtype=np.float32)[LABELS]
+
+
+def encoder_of(hidden: tuple[int, ...], code: int = 24) -> Encoder:
+    generator = torch.Generator().manual_seed(0)
+    return Encoder(30, hidden, code, normalize=True, generator=generator)
+
+
+def started(
+    hidden: tuple[int, ...],
+    projection: np.ndarray = RANDOM,
+    targets: np.ndarray = TARGETS,
+    features: np.ndarray = FEATURES,
+) -> tuple[Encoder, Ridge | None]:
+    encoder = encoder_of(hidden, len(projection))
+    made = start_from_ridge(
+        encoder,
+        features,
+        targets,
+        projection,
+        temperature=projection_temperature(projection),
+        seed=0,
+    )
+    return encoder, made
+
+
+def codes_of(encoder: Encoder, features: np.ndarray = FEATURES) -> np.ndarray:
+    with torch.no_grad():
+        return np.asarray(encoder(torch.from_numpy(features)))
+
+
+def test_left_out_predictions_are_those_of_regressions_without_the_sample() -> None:
+    rows = rng.standard_normal((12, 4))
+    targets = rng.standard_normal((12, 3))
+    for ridge, (dual, predicted) in zip(
+        (0.1, 2.0), left_out(rows @ rows.T, targets, (0.1, 2.0)), strict=True
+    ):
+        weights = np.linalg.solve(rows.T @ rows + ridge * np.eye(4), rows.T @ targets)
+        np.testing.assert_allclose(rows.T @ dual, weights, atol=1e-10)
+        for n in range(12):
+            others = np.delete(rows, n, axis=0)
+            alone = np.linalg.solve(
+                others.T @ others + ridge * np.eye(4), others.T @ np.delete(targets, n, axis=0)
+            )
+            np.testing.assert_allclose(predicted[n], rows[n] @ alone, atol=1e-9)
+
+
+@pytest.mark.parametrize("hidden", [(), (40,), (40, 32), (40, 32, 16)])
+def test_the_encoder_is_the_regression(hidden: tuple[int, ...]) -> None:
+    drawn = encoder_of(hidden)
+    encoder, made = started(hidden)
+    assert made is not None
+    scores = FEATURES.astype(float) @ made.linear_DC + made.constant_C
+    if hidden:
+        first = drawn.linears()[0]
+        units = FEATURES.astype(float) @ first.weight[10:].detach().double().numpy().T
+        units += first.bias[10:].detach().double().numpy()
+        scores += np.maximum(units, 0) @ made.random_HC
+    if len(hidden) > 1:
+        scores = np.maximum(scores, 0) + np.maximum(scores - 0.3, 0)
+    inside = made.scale * scores @ RANDOM.T.astype(float)
+    codes = codes_of(encoder)
+    ratio = np.sqrt(1 + np.square(inside).sum(1, keepdims=True))
+    np.testing.assert_allclose(codes @ RANDOM, (inside / ratio) @ RANDOM, atol=1e-5)
+    np.testing.assert_allclose(np.linalg.norm(codes, axis=1), 1, atol=1e-5)
+
+
+def test_the_loss_of_the_start_is_that_of_posteriors_of_new_samples() -> None:
+    """Leave-one-out says before what new samples show after."""
+    encoder, made = started((40, 32))
+    assert made is not None
+    fresh = np.random.default_rng(9)
+    labels = fresh.integers(0, 5, 2000)
+    features = (CENTRES[labels] + fresh.standard_normal((2000, 30))).astype(np.float32)
+    posterior = posterior_representation(codes_of(encoder, features), RANDOM)
+    loss = -np.log(posterior[np.arange(2000), labels]).mean()
+    assert loss == pytest.approx(made.loss, abs=0.12)
+    assert loss < 0.5 < np.log(5)
+
+
+@pytest.mark.parametrize(
+    "subspace",
+    [
+        Subspace.unit(NAMES),
+        Subspace.simplex(NAMES, dimension=24, seed=0),
+        Subspace.simplex(NAMES, dimension=4, seed=0),
+        Subspace.random(NAMES, dimension=24, seed=0),
+    ],
+    ids=["identity", "simplex", "tight simplex", "random"],
+)
+def test_every_kind_of_subspace(subspace: Subspace) -> None:
+    projection = subspace.projection_KC
+    codes = codes_of(started((40, 32), projection)[0])
+    assert np.isfinite(codes).all()
+    assert (np.argmax(codes @ projection, axis=1) == LABELS).mean() > 0.9
+
+
+def test_several_labels() -> None:
+    targets = TARGETS.copy()
+    targets[::3] = np.maximum(targets[::3], TARGETS[1::3][: len(targets[::3])])
+    encoder, made = started((40, 32), targets=targets)
+    assert made is not None
+    likely = np.argmax(codes_of(encoder) @ RANDOM, axis=1)
+    assert targets[np.arange(80), likely].mean() > 0.8
+
+
+def test_unsure_codes_of_two_modalities_are_not_alike() -> None:
+    projection = Subspace.random(NAMES, dimension=512, seed=0).projection_KC
+    noise = np.random.default_rng(1).standard_normal((2, 80, 30)).astype(np.float32)
+    one, other = (
+        codes_of(started((40, 32), projection, features=features)[0], features)
+        for features in noise  # which says nothing of the classes
+    )
+    beside = np.eye(512) - projection @ projection.T
+    assert np.abs((one @ beside) @ (other @ beside).T).max() < 0.2
+    assert np.linalg.norm(one @ beside, axis=1).min() > 0.5
+
+
+@pytest.mark.parametrize(
+    ("hidden", "targets"),
+    [((40, 9), TARGETS), ((40, 32), np.eye(5, dtype=np.float32)[np.zeros(80, dtype=int)])],
+    ids=["too narrow", "one class"],
+)
+def test_left_as_it_was_drawn(hidden: tuple[int, ...], targets: np.ndarray) -> None:
+    encoder, made = started(hidden, targets=targets)
+    assert made is None
+    for one, other in zip(encoder.parameters(), encoder_of(hidden).parameters(), strict=True):
+        assert torch.equal(one, other)
+
+
+def test_constant_features_do_not_matter() -> None:
+    features = FEATURES.copy()
+    features[:, 3:] = 1
+    assert np.isfinite(codes_of(started((40, 32), features=features)[0], features)).all()
+    features[:] = 0
+    assert np.isfinite(codes_of(started((40, 32), features=features)[0], features)).all()
