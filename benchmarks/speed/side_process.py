@@ -7,6 +7,8 @@ steps whenever it is asked.
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import multiprocessing
 import os
 import time
@@ -82,6 +84,8 @@ def _serve(side: str, dimension: int, threads: int, channel: Connection) -> None
     for _ in range(3):
         small()
     del small
+    gc.collect()
+    ctypes.CDLL("libc.so.6").malloc_trim(0)  # what it had must not serve again, uncounted
     before = _mebibytes("VmRSS")
     step = SIDES[side](dimension)
     Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # the peak starts from here
