@@ -9,28 +9,36 @@ Python's lock. What is in memory is bounded for all transfers of a store togethe
 from __future__ import annotations
 
 import hashlib
+import mmap
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import closing, contextmanager, suppress
+from io import BufferedReader
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from botocore import exceptions as aws
 
 from sdml.errors import StoreUnavailableError
-from sdml.store.files import Digest, digest
+from sdml.store.files import Digest
 
 PART = 8 << 20
-IN_FLIGHT = 96 << 20
+IN_FLIGHT = 64 << 20
 """Bytes of files in memory, of all transfers of one store together; but one part at least."""
 
 _PARTS = 900  # servers allow 1,000 or 10,000 parts in one upload
-_AT_ONCE = 8  # parts of one transfer
+_AT_ONCE = 8  # parts, of all transfers of one store together: each thread keeps memory of its own
 _READS = 3
 
-_Read = Callable[[int], bytes]
+_BLOCK = 1 << 18
+
+# Parts of files lie in maps of their own, which go back to the system at once: malloc would keep
+# some for every thread.
+_Part = bytes | mmap.mmap
+_Read = Callable[[int], _Part]
+_T = TypeVar("_T")
 
 
 class Transfer:
@@ -40,6 +48,7 @@ class Transfer:
         self._client = client
         self._bucket = bucket
         self._memory = Budget(IN_FLIGHT)
+        self._pool = ThreadPoolExecutor(_AT_ONCE)
 
     def send(self, key: str, data: bytes | Path) -> Digest:
         """Write an object; a large one is sent in parts and appears when all have arrived.
@@ -50,7 +59,7 @@ class Transfer:
         if isinstance(data, bytes):
             return self._send(key, len(data), _sliced(data), Budget(len(data) + PART))
         with data.open("rb") as file:
-            return self._send(key, data.stat().st_size, file.read, self._memory)
+            return self._send(key, data.stat().st_size, _reader(file), self._memory)
 
     def whole(self, key: str) -> bytes:
         """An object's bytes."""
@@ -72,7 +81,7 @@ class Transfer:
             with memory.taken(size):
                 data = read(size)
                 self._client.put_object(**target, Body=data)
-            return digest([data])
+            return len(data), hashlib.sha256(data).hexdigest()
         part = max(PART, -(-size // _PARTS))
         target["UploadId"] = self._client.create_multipart_upload(**target)["UploadId"]
         try:
@@ -94,7 +103,7 @@ class Transfer:
     ) -> tuple[Digest, list[str]]:
         """Send everything; returns the parts' ETags too."""
 
-        def send(number: int, body: bytes) -> str:
+        def send(number: int, body: _Part) -> str:
             try:
                 answer = self._client.upload_part(**target, PartNumber=number, Body=body)
                 return str(answer["ETag"])
@@ -103,28 +112,29 @@ class Transfer:
 
         checksum, length = hashlib.sha256(), 0
         sent: list[Future[str]] = []
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
-            try:
-                while not any(part.done() and part.exception() for part in sent):
-                    with memory.kept(size) as keep:
-                        data = read(size)
-                        if not data:
-                            break
-                        sent.append(pool.submit(send, len(sent) + 1, data))
-                        keep()
-                    checksum.update(data)
-                    length += len(data)
-                return (length, checksum.hexdigest()), [part.result() for part in sent]
-            finally:
-                for part in sent:
-                    if part.cancel():
-                        memory.give(size)
+        try:
+            while not any(part.done() and part.exception() for part in sent):
+                with memory.kept(size) as keep:
+                    data = read(size)
+                    if not data:
+                        break
+                    sent.append(self._pool.submit(send, len(sent) + 1, data))
+                    keep()
+                checksum.update(data)
+                length += len(data)
+                del data
+            return (length, checksum.hexdigest()), [part.result() for part in sent]
+        finally:
+            for part in sent:
+                if part.cancel():
+                    memory.give(size)
+            wait(sent)
 
-    def _parts(self, key: str) -> Generator[bytes]:
+    def _parts(self, key: str) -> Generator[_Part]:
         """An object's bytes, in order, one part after the other."""
         with self._memory.taken(PART):
             try:
-                answer, data = self._got(key, Range=f"bytes=0-{PART - 1}")
+                answer, data = self._got_part(key, 0)
             except aws.ClientError as error:
                 if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") != 416:
                     raise
@@ -135,44 +145,88 @@ class Transfer:
         _, _, total = answer.get("ContentRange", "").rpartition("/")
         etag, starts = answer.get("ETag"), deque(range(PART, int(total or 0), PART))
 
-        def fetch(start: int) -> bytes:
-            answer, part = self._got(key, Range=f"bytes={start}-{start + PART - 1}")
+        def fetch(start: int) -> _Part:
+            answer, part = self._got_part(key, start)
             if answer.get("ETag") != etag:
                 raise StoreUnavailableError(
                     f"s3://{self._bucket}/{key}: it was replaced while it was read: run again"
                 )
             return part
 
-        coming: deque[Future[bytes]] = deque()
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
-            try:
-                while starts or coming:
-                    # Never wait for memory with parts at hand: their memory may be what is needed.
-                    while starts and len(coming) < 2 * _AT_ONCE:
-                        if not self._memory.take(PART, wait=not coming):
-                            break
-                        coming.append(pool.submit(fetch, starts.popleft()))
-                    try:
-                        yield coming.popleft().result()
-                    finally:
-                        self._memory.give(PART)
-            finally:
-                for part in coming:
-                    part.cancel()
+        coming: deque[Future[_Part]] = deque()
+        try:
+            while starts or coming:
+                # Never wait for memory with parts at hand: their memory may be what is needed.
+                while starts and self._memory.take(PART, wait=not coming):
+                    coming.append(self._pool.submit(fetch, starts.popleft()))
+                try:
+                    yield coming.popleft().result()
+                finally:
                     self._memory.give(PART)
+        finally:
+            for part in coming:
+                part.cancel()
+            wait(coming)
+            for _ in coming:
+                self._memory.give(PART)
 
-    def _got(self, key: str, **what: str) -> tuple[dict[str, Any], bytes]:
-        """An answer with its body. boto3 itself tries again only until the body begins."""
-        for _ in range(_READS - 1):
-            with suppress(aws.HTTPClientError, aws.IncompleteReadError):
-                return self._got_once(key, **what)
-        return self._got_once(key, **what)
+    def _got(self, key: str) -> tuple[dict[str, Any], bytes]:
+        """An answer with its whole body."""
 
-    def _got_once(self, key: str, **what: str) -> tuple[dict[str, Any], bytes]:
-        answer = self._client.get_object(Bucket=self._bucket, Key=key, **what)
-        # Not "with body": that gives the raw stream, whose errors botocore does not translate.
-        with closing(answer["Body"]) as body:
-            return answer, bytes(body.read())
+        def get() -> tuple[dict[str, Any], bytes]:
+            answer = self._client.get_object(Bucket=self._bucket, Key=key)
+            # Not "with body": that gives the raw stream, whose errors botocore does not translate.
+            with closing(answer["Body"]) as body:
+                return answer, bytes(body.read())
+
+        return _again(get)
+
+    def _got_part(self, key: str, start: int) -> tuple[dict[str, Any], _Part]:
+        """An answer with the part that begins there, or with everything."""
+
+        def get() -> tuple[dict[str, Any], _Part]:
+            part = f"bytes={start}-{start + PART - 1}"
+            answer = self._client.get_object(Bucket=self._bucket, Key=key, Range=part)
+            with closing(answer["Body"]) as body:
+                return answer, _filled(body, int(answer["ContentLength"]))
+
+        return _again(get)
+
+
+def _again(get: Callable[[], _T]) -> _T:
+    """Ask again if a body breaks off: boto3 itself does so only until the body begins."""
+    for _ in range(_READS - 1):
+        with suppress(aws.HTTPClientError, aws.IncompleteReadError):
+            return get()
+    return get()
+
+
+def _filled(body: Any, size: int) -> _Part:
+    """A body of known size."""
+    if size == 0:
+        return b""
+    part, done = mmap.mmap(-1, size), 0
+    while block := body.read(_BLOCK):
+        part[done : done + len(block)] = block
+        done += len(block)
+    return part
+
+
+def _reader(file: BufferedReader) -> _Read:
+    """Reads a file into maps."""
+
+    def read(size: int) -> _Part:
+        if size == 0:
+            return b""
+        part = mmap.mmap(-1, size)
+        found = file.readinto(part)
+        if found == 0:
+            return b""
+        if found < size:
+            part.resize(found)
+        return part
+
+    return read
 
 
 class Budget:
