@@ -104,6 +104,7 @@ def _same_bits(plan: list[Job], threads: int) -> bool:
     """Whether each would have the same bits alone, with all threads."""
     projection = Subspace.random([str(c) for c in range(CLASSES)], dimension=512, seed=0)
     return all(
-        same_bits(SHAPES[job.name], projection.projection_KC, SETTINGS, job.threads, threads)
+        job.threads
+        == same_bits(SHAPES[job.name], projection.projection_KC, SETTINGS, [job.threads], threads)
         for job in plan
     )

@@ -78,6 +78,10 @@ def _serve(side: str, dimension: int, threads: int, channel: Connection) -> None
     from benchmarks.speed.training_sides import SIDES
 
     torch.set_num_threads(threads)
+    small = SIDES[side](64)  # loads libraries and makes their buffers
+    for _ in range(3):
+        small()
+    del small
     before = _mebibytes("VmRSS")
     step = SIDES[side](dimension)
     Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # the peak starts from here

@@ -17,7 +17,7 @@ from benchmarks.speed.ceilings import product_rate
 from benchmarks.speed.figure import Figure, Options, paired
 from benchmarks.speed.side_process import Steps, started
 from benchmarks.speed.training_costs import costs
-from benchmarks.speed.training_sides import CLASSES, SETTINGS, flop, parameters
+from benchmarks.speed.training_sides import CLASSES, SAMPLES, SETTINGS, flop, parameters
 from sdml.training.precision import multiplies_bf16
 
 STEPS = 10
@@ -66,7 +66,7 @@ def _steps(dimension: int, options: Options) -> Iterator[Figure]:
             )
     batch = SETTINGS.batch_size * (dimension + CLASSES)
     state = 4 * (4 * parameters(dimension) + batch) / 2**20
-    samples = 4 * 10_000 * dimension / 2**20
+    samples = 4 * SAMPLES * dimension / 2**20
     for precision in ("fp32", "bf16"):
         yield Figure(
             name=f"{dimension}-d memory above the samples, {precision}",

@@ -33,7 +33,7 @@ Step = Callable[[], float | torch.Tensor]
 
 
 def samples(dimension: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int32]]:
-    """Like a convolutional network's last layer: non-negative, of length 30, classes that overlap.
+    """Like a convolutional network's last layer: non-negative, long, of classes that overlap.
 
     Classes far apart would be learned in a few steps, and a supervised loss near zero (a norm)
     turns its gradient at the least difference in rounding.
@@ -45,7 +45,7 @@ def samples(dimension: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int
     for start in range(0, SAMPLES, 1000):
         features[start : start + 1000] += centres[labels[start : start + 1000]]
     np.maximum(features, 0, out=features)
-    features *= np.float32(30 * np.sqrt(2 / dimension))
+    features *= np.float32(0.7)
     return features, labels
 
 

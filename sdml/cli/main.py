@@ -15,6 +15,7 @@ from collections.abc import Sequence
 
 from sdml import __version__, environment
 from sdml.cli import (
+    compare,
     embed,
     evaluate,
     gc,
@@ -22,6 +23,7 @@ from sdml.cli import (
     inventory,
     prepare,
     prior,
+    promote,
     resend,
     score,
     search,
@@ -40,6 +42,8 @@ _COMMANDS = (
     train,
     sweep,
     evaluate,
+    compare,
+    promote,
     inventory,
     gc,
     embed,

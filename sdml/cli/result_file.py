@@ -23,7 +23,7 @@ class ResultFileError(SDMLError):
     """The file takes no more."""
 
 
-def check_writable(path: Path) -> None:
+def check_writable(path: Path, option: str = "--result") -> None:
     """Refuse a file that could not be written, before the work; nothing is made.
 
     Raises:
@@ -32,7 +32,7 @@ def check_writable(path: Path) -> None:
     folder = path.is_dir()
     if folder or not os.access(path if path.exists() else path.parent, os.W_OK):
         what = "is a folder" if folder else "cannot be written"
-        raise UserError(f"--result must name a file to write, but {path} {what}: name another")
+        raise UserError(f"{option} must name a file to write, but {path} {what}: name another")
 
 
 def write_result(path: Path, data: dict[str, Any] | list[dict[str, Any]]) -> None:

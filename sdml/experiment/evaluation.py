@@ -23,6 +23,7 @@ class EvaluationSettings(Settings):
     conventions of the released code, which differ for single- and multi-label collections.
     With ``sample``, so many queries of each modality are ranked against the whole gallery, and
     mAP comes with a 95 % confidence interval.
+    ``examples`` is how many queries of each modality the report shows with what they find.
     """
 
     preset: Literal["none", "reference"] = "none"
@@ -32,6 +33,7 @@ class EvaluationSettings(Settings):
     denominator: Literal["hits", "min", "relevant"] = "min"
     empty_query: Literal["zero", "skip"] = "zero"
     relevance: Literal["any", "exact"] = "any"
+    examples: Annotated[Whole, Field(ge=0, le=20)] = 3
     block_mebibytes: Annotated[Whole, Field(ge=1)] = 256
     sample: SampleSettings | None = None
 

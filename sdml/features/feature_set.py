@@ -16,10 +16,11 @@ import numpy.typing as npt
 
 from sdml.errors import DataError
 from sdml.experiment import SPLITS, ModalitySettings, SplitName
-from sdml.features.extractors import make_extractor
+from sdml.features.extractors import EXTRACTORS, make_extractor
 from sdml.features.extractors.fitted import FittedExtractor
 from sdml.features.labels import class_counts, class_names, encode, is_labelled
 from sdml.features.npy_files import Written
+from sdml.features.previews import Previews, previews
 from sdml.features.rows import Rows
 from sdml.features.split_files import write_splits
 from sdml.features.splitting import SplitArray, assign_splits
@@ -61,6 +62,7 @@ class FeatureSet:
         items: of each split, likewise.
         transform: fitted on train.
         extractor: the same; None when the source was vectors already.
+        previews: of the test split; None where there are no raw pictures or recordings.
     """
 
     vectors: dict[SplitName, Written]
@@ -68,6 +70,7 @@ class FeatureSet:
     items: dict[SplitName, tuple[str, ...] | None]
     transform: TransformState
     extractor: FittedExtractor | None
+    previews: Previews | None = None
 
 
 def training_classes(table: Table, *, where: str) -> list[str]:
@@ -138,7 +141,16 @@ def build_feature_set(
         },
         transform=made.transform,
         extractor=extractor,
+        previews=_previews(table, settings, held["test"]),
     )
+
+
+def _previews(
+    table: Table, settings: ModalitySettings, rows: npt.NDArray[np.intp]
+) -> Previews | None:
+    if table.raw is None or settings.extractor is None:
+        return None
+    return previews([table.raw[row] for row in rows], EXTRACTORS[settings.extractor.name].kind)
 
 
 def _worsened(

@@ -1,7 +1,8 @@
 """How a feature set is stored: .npy arrays and JSON, never pickle.
 
 Each split is ``<split>.features.npy``, ``<split>.labels.npy`` and ``<split>.items.json`` (null
-when samples have no names); beside them lie ``transform.json``, ``transform.safetensors`` when a
+when samples have no names); beside them lie ``test.previews.json`` (a list of ``data:`` URIs) where
+the source was pictures or recordings, ``transform.json``, ``transform.safetensors`` when a
 transform has state, and ``extractor.json`` (null when the source was vectors).
 """
 
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
@@ -19,7 +21,11 @@ from sdml.errors import IntegrityError
 from sdml.experiment import SplitName
 from sdml.features.extractors.fitted import extractor_to_objects
 from sdml.features.feature_set import FeatureSet, Split
+from sdml.features.previews import Previews
 from sdml.features.table import AnyArray
+
+PREVIEWS = "test.previews.json"
+_PREVIEW = re.compile(r"data:(image|audio)/[a-z]+;base64,[A-Za-z0-9+/]*={0,2}")
 
 
 def other_objects(feature_set: FeatureSet) -> dict[str, bytes]:
@@ -30,6 +36,8 @@ def other_objects(feature_set: FeatureSet) -> dict[str, bytes]:
         write_npy(buffer, labels)
         objects[f"{split}.labels.npy"] = buffer.getvalue()
         objects[f"{split}.items.json"] = json.dumps(feature_set.items[split]).encode()
+    if feature_set.previews is not None:
+        objects[PREVIEWS] = json.dumps(feature_set.previews).encode()
     return (
         objects | feature_set.transform.to_objects() | extractor_to_objects(feature_set.extractor)
     )
@@ -50,6 +58,20 @@ def load_split(read: Callable[[str], Path], split: SplitName) -> Split:
     if len(features_ND) != len(labels) or (items is not None and len(items) != len(labels)):
         raise IntegrityError(f"split {split}: features, labels and items differ in length")
     return Split(features_ND=features_ND, labels=labels, items=items and tuple(items))
+
+
+def load_previews(read: Callable[[str], bytes]) -> Previews:
+    """The previews of the test split's items; ``read`` gives the bytes of a named object.
+
+    Raises:
+        IntegrityError: the object holds something else.
+    """
+    found = json.loads(read(PREVIEWS))
+    if not isinstance(found, list) or not all(
+        item is None or (isinstance(item, str) and _PREVIEW.fullmatch(item)) for item in found
+    ):
+        raise IntegrityError(f"{PREVIEWS}: must be a list of data: URIs, restore it from a backup")
+    return tuple(found)
 
 
 def write_npy(file: BinaryIO, array: AnyArray) -> None:

@@ -16,10 +16,12 @@
                     empty, per_class_map: {class: float},
                     curves: {recall_levels, precision_at_recall, scopes, precision_at_scope},
                     sampled: {population, map: {low, high}, map_at_k: {low, high}}}]
+    recall        [{query, gallery, similarity, recall: {K: R@K}, median_rank}]
+    clustering    {clusters, items, ami, nmi, ari}, or {missing: why}, or null
     histories     {modality: [{epoch, train_loss, ...}]}, empty when none were given
 
 ``sampled`` and ``map_interval`` are there only if the queries are a sample: 95 % intervals.
-Numbers that are not finite (a history may hold some) are null.
+Numbers that are not finite (a history may hold some, a median rank may be infinite) are null.
 """
 
 from __future__ import annotations
@@ -29,8 +31,10 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 
+from sdml.report.extras import Clustering, Extras
 from sdml.retrieval.cross_modal import CrossModalResult
 from sdml.retrieval.direction import PairResult
+from sdml.retrieval.recall import DEPTHS, RecallResult
 from sdml.retrieval.similarity import Similarity
 
 SCHEMA = 1
@@ -45,6 +49,7 @@ def report_document(
     title: str,
     details: Mapping[str, str],
     histories: Mapping[str, History],
+    extras: Extras,
 ) -> bytes:
     """The document as indented UTF-8 JSON; equal input gives equal bytes."""
     document = {
@@ -66,6 +71,8 @@ def report_document(
             for similarity in evaluation.similarities
         },
         "pairs": [_pair(pair) for pair in evaluation.pairs],
+        "recall": [_recall(result) for result in extras.recall],
+        "clustering": _clustering(extras.clustering),
         "histories": {
             name: [dict(record) for record in history] for name, history in histories.items()
         },
@@ -84,6 +91,16 @@ def _pair(pair: PairResult) -> dict[str, object]:
     if pair.sampled is None:
         del made["sampled"]
     return made
+
+
+def _recall(result: RecallResult) -> dict[str, object]:
+    return {**dataclasses.asdict(result), "recall": dict(zip(DEPTHS, result.recall, strict=True))}
+
+
+def _clustering(found: Clustering | str | None) -> dict[str, object] | None:
+    if isinstance(found, str):
+        return {"missing": found}
+    return None if found is None else dataclasses.asdict(found)
 
 
 def _plain(value: object) -> JSON:

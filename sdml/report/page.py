@@ -9,7 +9,9 @@ from string import Template
 
 from sdml.report.chart import svg_chart
 from sdml.report.document import History
+from sdml.report.extras import Extras
 from sdml.report.lines import Panel, loss_panels, recall_panels, scope_panels
+from sdml.report.page_extras import cluster_section, example_section, recall_section
 from sdml.retrieval.cross_modal import CrossModalResult
 from sdml.retrieval.direction import PairResult
 from sdml.retrieval.similarity import Similarity
@@ -37,16 +39,21 @@ def report_page(
     title: str,
     details: Mapping[str, str],
     histories: Mapping[str, History],
+    extras: Extras,
 ) -> bytes:
     """The page in UTF-8. Every given text is escaped."""
-    template = files("sdml.report").joinpath("template.html").read_text(encoding="utf-8")
-    page = Template(template).substitute(
+    folder = files("sdml.report")
+    page = Template(folder.joinpath("template.html").read_text(encoding="utf-8")).substitute(
+        style=folder.joinpath("style.css").read_text(encoding="utf-8"),
         title=escape(title),
         tiles=_tiles(evaluation),
         tables="".join(_map_table(evaluation, name) for name in evaluation.similarities),
         reading=_reading(evaluation),
         curves="".join(_curves(evaluation, name) for name in evaluation.similarities),
         classes="".join(_class_table(evaluation, name) for name in evaluation.similarities),
+        recall=recall_section(extras, evaluation.similarities),
+        clusters=cluster_section(extras.clustering),
+        examples=example_section(extras.examples),
         losses=_losses(histories),
         lineage=_lineage(evaluation, details),
     )

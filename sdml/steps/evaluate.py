@@ -17,6 +17,8 @@ from sdml.retrieval import CrossModalResult, Protocol, QuerySample, evaluate_sam
 from sdml.retrieval import evaluate as evaluate_pairs
 from sdml.steps.context import Context, read_subspace
 from sdml.steps.encoders import codes_of, newest_encoders, open_encoder, same_subspace
+from sdml.steps.evaluation_extras import extras_of
+from sdml.steps.tracked_evaluation import Tracked, track, track_settings
 from sdml.store import Version
 from sdml.tracking import Run
 
@@ -100,8 +102,9 @@ def evaluate(
     embedded = {}
     for encoder in sorted(opened, key=lambda e: e.modality):
         codes_NK, split = codes_of(context, encoder, settings.split)
-        embedded[encoder.modality] = (codes_NK, split.labels)
-    multi_label = any(labels.ndim == 2 for _, labels in embedded.values())
+        embedded[encoder.modality] = (codes_NK, split)
+    labelled = {name: (codes_NK, split.labels) for name, (codes_NK, split) in embedded.items()}
+    multi_label = any(labels.ndim == 2 for _, labels in labelled.values())
     how: dict[str, Any] = {
         "protocol": protocol_of(settings, multi_label=multi_label),
         "projection_KC": subspace.projection_KC,
@@ -110,10 +113,11 @@ def evaluate(
         "block_bytes": settings.block_mebibytes * 2**20,
     }
     if settings.sample is None:
-        result = evaluate_pairs(embedded, **how)
+        result = evaluate_pairs(labelled, **how)
     else:
         sample = QuerySample(queries=settings.sample.queries, seed=settings.sample.seed)
-        result = evaluate_sampled(embedded, sample=sample, **how)
+        result = evaluate_sampled(labelled, sample=sample, **how)
+    extras = extras_of(context, opened, embedded, result, subspace, settings)
     objects = build_report(
         result,
         title=f"{context.experiment.collection}: retrieval between modalities",
@@ -121,6 +125,7 @@ def evaluate(
         histories={
             v.manifest.modality or "": json.loads(catalog.read(v, "history.json")) for v in versions
         },
+        extras=extras,
     )
     report = catalog.publish(
         "report",
@@ -132,16 +137,18 @@ def evaluate(
         },
     )
     evaluated = _evaluated(result, settings, report.uri)
+    found = Tracked(evaluated.metrics(), result, extras, versions, report, objects)
     if run is not None:
-        _track(run, evaluated, objects)
+        track(run, context, found)
     else:
         tags = {
             "collection": context.experiment.collection,
+            "level": "evaluation",
             "subspace": subspace.identity,
-            "report": report.uri,
         }
         with context.tracker.start(context.experiment.collection, "evaluate", tags=tags) as own:
-            _track(own, evaluated, objects)
+            track_settings(own, versions)
+            track(own, context, found)
     logger.info("evaluated %d pairs: %s", len(evaluated.pairs), report.uri)
     return evaluated
 
@@ -207,13 +214,6 @@ def _evaluated(result: CrossModalResult, settings: EvaluationSettings, report: s
         mean_map=result.mean_map(first),
         mean_interval=(found.low, found.high) if found else None,
     )
-
-
-def _track(run: Run, evaluated: Evaluated, objects: dict[str, bytes]) -> None:
-    run.metrics(evaluated.metrics())
-    run.tag({"report": evaluated.report})
-    for name, data in objects.items():
-        run.artifact(f"report/{name}", data)
 
 
 def _details(

@@ -10,6 +10,7 @@ from typing import Any
 
 from sdml.errors import IntegrityError, NotFoundError
 from sdml.experiment import TrainingSettings
+from sdml.features.stored import PREVIEWS
 from sdml.steps.context import origin
 from sdml.store import Catalog, Version
 
@@ -28,7 +29,10 @@ def training_identity(settings: TrainingSettings, features: Version, subspace: V
     """One digest of all that decides a training's result: names its checkpoint."""
     parts = {
         "settings": flat(settings),
-        "features": [asdict(record) for record in features.manifest.objects],
+        # previews are for people: a training does not see them
+        "features": [
+            asdict(record) for record in features.manifest.objects if record.name != PREVIEWS
+        ],
         "subspace": subspace.manifest.id,
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

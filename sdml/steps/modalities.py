@@ -2,13 +2,13 @@
 
 An encoder must not depend on its neighbours. Where matrix products give the same bits with any
 number of threads, a modality may have fewer beside others than alone; that is tried before, for
-the shapes at hand. Where they do not, it gets as many as it would have alone.
+the shapes at hand. Where they do not, it gets more, up to as many as it would have alone.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -94,28 +94,37 @@ def _with_the_same_bits(
     """The schedule in which each has its bits of alone, where it has all cores by default."""
     known: set[tuple[str, int]] = set()
     while True:
-        others = []
+        changed = {}
         for job in jobs:
             if job.fixed or job.gpu or (job.name, job.threads) in known:
                 continue
             plan, shapes = works[job.name].plan, works[job.name].shapes
-            projection = plan.subspace.projection_KC
-            if same_bits(shapes, projection, plan.settings, job.threads, machine.cores):
-                known.add((job.name, job.threads))
-            else:
-                others.append(job)
-        if not others:
-            return jobs
-        for job in others:
-            logger.info(
-                "%s would have other bits with %d threads than with the %d that it has alone, and "
-                "gets those",
-                job.name,
-                job.threads,
+            threads = same_bits(
+                shapes,
+                plan.subspace.projection_KC,
+                plan.settings,
+                _from(job.threads, machine.cores),
                 machine.cores,
             )
-        alone = {job.name: replace(job, threads=machine.cores, fixed=True) for job in others}
-        jobs = scheduled([alone.get(job.name, job) for job in jobs], machine)
+            known.add((job.name, threads))
+            if threads != job.threads:
+                changed[job.name] = replace(job, threads=threads, fixed=True)
+                logger.info(
+                    "%s would have other bits with %d threads than alone, and gets %d",
+                    job.name,
+                    job.threads,
+                    threads,
+                )
+        if not changed:
+            return jobs
+        jobs = scheduled([changed.get(job.name, job) for job in jobs], machine)
+
+
+def _from(threads: int, cores: int) -> Iterator[int]:
+    """That number, and twice as many each time, below all cores."""
+    while threads < cores:
+        yield threads
+        threads *= 2
 
 
 def _device(work: Workload, machine: Machine) -> int | None:

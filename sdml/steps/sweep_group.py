@@ -58,7 +58,7 @@ def train_group(work: Work, plans: Mapping[int, Plan]) -> list[tuple[Made | Trai
             log_inputs(run, plan)
             if stored[place]:
                 again = use_again(run, context.catalog.get(stored[place]), context)
-                log_result(run, again)
+                log_result(run, context, again)
                 run.finish()
                 made[place] = again
         missing = {place: plan for place, plan in plans.items() if not stored[place]}
@@ -101,7 +101,7 @@ def _trained(
             continue
         uri = publish(plans[place], result).uri
         found = Made(encoder=uri, best_epoch=result.best_epoch, history=result.history)
-        log_result(runs[place], found)
+        log_result(runs[place], first.context, found)
         runs[place].finish()
         made[place] = found
     slot.clear()

@@ -17,6 +17,8 @@ from sdml.features import Split, load_split
 from sdml.steps.context import Context
 from sdml.steps.contract import stored_subspace
 from sdml.steps.identity import BEST_EPOCH, flat, stored_encoder, training_identity
+from sdml.steps.registered import register
+from sdml.steps.tracked_data import log_dataset
 from sdml.store import Version
 from sdml.subspace import Subspace
 from sdml.tracking import Run
@@ -102,7 +104,7 @@ def train(
             except Interrupted:
                 run.finish("killed")
                 raise
-        log_result(run, made)
+        log_result(run, context, made)
     seconds = time.perf_counter() - start
     if data is None:
         logger.info("%s was trained before: %s", modality, made.encoder)
@@ -160,7 +162,9 @@ class Plan:
         """What a tracking run of this training can be found by."""
         return {
             "collection": self.context.experiment.collection,
+            "level": "modality",
             "modality": self.modality,
+            "method": self.settings.method,
             "subspace": self.subspace.identity,
             "features": self.features.uri,
             **({"pipeline_run": pipeline_run} if pipeline_run else {}),
@@ -275,18 +279,15 @@ def log_inputs(run: Run, plan: Plan) -> None:
     run.params({"modality": plan.modality, "dimension": plan.subspace.dimension})
     run.params({"precision": plan.settings.precision})
     run.metrics({"lambda": plan.settings.lambda_})
-    run.dataset(
-        f"{plan.context.experiment.collection}/{plan.modality}",
-        digest=plan.features.manifest.id,
-        source=plan.features.uri,
-        context="training",
-    )
+    for split in ("train", "validation"):
+        log_dataset(run, plan.features, split)
 
 
-def log_result(run: Run, made: Made) -> None:
-    """Track what came of a training."""
+def log_result(run: Run, context: Context, made: Made) -> None:
+    """Track what came of a training, and register the encoder."""
     run.metrics({"best_epoch": made.best_epoch, "best/supervised_validation": made.best_loss})
     run.tag({"encoder": made.encoder})
+    register(run, context, context.catalog.get(made.encoder))
 
 
 @dataclass(frozen=True, kw_only=True)

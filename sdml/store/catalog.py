@@ -125,7 +125,7 @@ class Catalog:
             if id is None:  # else another process may be publishing the same
                 writing.clear(
                     self.store, self._key(manifest.path), objects
-                )  # it must not fill further
+                )  # not to fill it further
             raise
         writing.check_unchanged(objects, stamps)
         manifest = replace(manifest, objects=records)

@@ -12,19 +12,27 @@ from sdml.tracking.address import parse_address
 from sdml.tracking.base import FoundRun, Run, Tracker, Unsent
 from sdml.tracking.events import RunStatus
 from sdml.tracking.memory import MemoryRun, MemoryTracker
+from sdml.tracking.names import TAG_CHARACTERS, mask
 from sdml.tracking.null import NullRun, NullTracker
+from sdml.tracking.registry import Promotion, Registry, model_name, open_registry
 from sdml.tracking.resend import resend
 
 __all__ = [
+    "TAG_CHARACTERS",
     "FoundRun",
     "MemoryRun",
     "MemoryTracker",
     "NullRun",
     "NullTracker",
+    "Promotion",
+    "Registry",
     "Run",
     "RunStatus",
     "Tracker",
     "Unsent",
+    "mask",
+    "model_name",
+    "open_registry",
     "open_tracker",
     "resend",
 ]

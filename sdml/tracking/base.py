@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -23,9 +23,11 @@ from sdml.tracking.events import (
     Finish,
     Metric,
     Metrics,
+    Model,
     Params,
     RunStatus,
     Tags,
+    zipped,
 )
 from sdml.tracking.names import (
     PARAM_CHARACTERS,
@@ -37,6 +39,9 @@ from sdml.tracking.names import (
 )
 
 logger = logging.getLogger(__name__)
+
+DESCRIPTION_TAG = "mlflow.note.content"
+"""MLflow shows this tag as the run's description."""
 
 
 def now() -> int:
@@ -134,6 +139,38 @@ class Run(ABC):
         """Set labels; a label set again is replaced."""
         if tags:
             self._take(Tags(values=clean_tags(tags)))
+
+    def describe(self, markdown: str) -> None:
+        """Say in Markdown what the run is; shown above its figures. Told again, it is replaced."""
+        self.tag({DESCRIPTION_TAG: markdown})
+
+    def model(
+        self,
+        registered: str,
+        files: Callable[[], Mapping[str, bytes]],
+        *,
+        tags: Mapping[str, str],
+        description: str = "",
+    ) -> None:
+        """Register an encoder that this run has made or used.
+
+        Args:
+            registered: name of the model, ``<collection>.<modality>``.
+            files: gives ``source.json``, ``transform.json`` and so on by name
+                (see ``mlflow_encoder.py``); not called where nobody listens.
+            tags: of the version; ``encoder`` is the URI by which it is known, and an encoder is
+                registered once.
+            description: of the version, in Markdown.
+        """
+        self._take(
+            Model(
+                name="model",
+                data=zipped(files()),
+                registered=registered,
+                tags=clean_tags(tags),
+                description=mask(description),
+            )
+        )
 
     def dataset(self, name: str, digest: str, source: str, context: str) -> None:
         """Say which data the run uses.

@@ -7,6 +7,9 @@ the event happened and not when it was sent.
 
 from __future__ import annotations
 
+import io
+import zipfile
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
@@ -66,6 +69,19 @@ class Artifact:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Model(Artifact):
+    """An encoder for the registry of models. ``data`` is a zip of its files (``zipped``).
+
+    ``name`` is its folder inside the run, ``registered`` the name of the model. The tag ``encoder``
+    is the URI by which its version is known.
+    """
+
+    registered: str
+    tags: dict[str, str]
+    description: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Dataset:
     """Data the run has used."""
 
@@ -83,7 +99,7 @@ class Finish:
     time: int
 
 
-Event = Params | Metrics | Tags | Artifact | Dataset | Finish
+Event = Params | Metrics | Tags | Artifact | Model | Dataset | Finish
 
 _PLAIN: dict[str, type[Params | Tags | Dataset | Finish]] = {
     "params": Params,
@@ -95,14 +111,14 @@ _PLAIN: dict[str, type[Params | Tags | Dataset | Finish]] = {
 
 def to_record(event: Event) -> dict[str, Any]:
     """The event as JSON values; an artifact's bytes are left out, the caller keeps them."""
-    kind = type(event).__name__.lower()
+    record = {"kind": type(event).__name__.lower(), **asdict(event)}
     if isinstance(event, Artifact):
-        return {"kind": kind, "name": event.name}
-    return {"kind": kind, **asdict(event)}
+        del record["data"]
+    return record
 
 
 def from_record(record: dict[str, Any], data: bytes = b"") -> Event:
-    """The inverse of ``to_record``; ``data`` are the bytes of an artifact.
+    """The inverse of ``to_record``; ``data`` are the bytes of an artifact or a model.
 
     Raises:
         KeyError, TypeError: the record is not one that ``to_record`` has made.
@@ -111,6 +127,17 @@ def from_record(record: dict[str, Any], data: bytes = b"") -> Event:
     kind = fields.pop("kind")
     if kind == "artifact":
         return Artifact(name=fields["name"], data=data)
+    if kind == "model":
+        return Model(**fields, data=data)
     if kind == "metrics":
         return Metrics(values=tuple(Metric(**value) for value in fields["values"]))
     return _PLAIN[kind](**fields)
+
+
+def zipped(files: Mapping[str, bytes]) -> bytes:
+    """Files by name in one zip, uncompressed and without times: equal files give equal bytes."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name in sorted(files):
+            archive.writestr(zipfile.ZipInfo(name), files[name])
+    return buffer.getvalue()

@@ -18,6 +18,7 @@ from sdml.tracking.events import (
     Finish,
     Metric,
     Metrics,
+    Model,
     Params,
     RunStatus,
     Tags,
@@ -41,6 +42,7 @@ class MemoryRun(Run):
         self.logged_params: dict[str, str] = {}
         self.logged_metrics: list[Metric] = []
         self.artifacts: dict[str, bytes] = {}
+        self.models: list[Model] = []
         self.datasets: list[Dataset] = []
 
     @property
@@ -65,6 +67,8 @@ class MemoryRun(Run):
                 self.logged_metrics.extend(event.values)
             case Tags():
                 self.logged_tags.update(event.values)
+            case Model():  # before Artifact, of which it is one
+                self.models.append(event)
             case Artifact():
                 self.artifacts[event.name] = event.data
             case Dataset():

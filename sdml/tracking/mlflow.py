@@ -1,4 +1,4 @@
-"""The MLflow backend; the only file that imports mlflow.
+"""The MLflow backend: runs, their places under a parent, and what failures mean.
 
 Uses ``MlflowClient`` with an explicit address, never the fluent API: that one keeps a global
 active run, and lets an injected ``MLFLOW_RUN_ID`` override an explicit parent (mlflow#15713).
@@ -16,28 +16,19 @@ import contextlib
 import fcntl
 import logging
 import os
-import tempfile
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sdml.errors import MissingExtraError, TrackingError
 from sdml.tracking.address import Address, check_database
 from sdml.tracking.base import FoundRun
 from sdml.tracking.delivery import Failure
-from sdml.tracking.events import (
-    Artifact,
-    Dataset,
-    Event,
-    Finish,
-    Metrics,
-    Params,
-    Start,
-    Tags,
-)
+from sdml.tracking.events import Event, Start
 from sdml.tracking.failures import failure_of
+from sdml.tracking.mlflow_sending import log_pairs, send_event
 from sdml.tracking.remote import PLACEHOLDER
 
 if TYPE_CHECKING:
@@ -59,10 +50,8 @@ _ENVIRONMENT = {
     # Nothing but the tracking server may be called.
     "MLFLOW_DISABLE_TELEMETRY": "true",
 }
-_METRICS_PER_CALL = 1000
-_PAIRS_PER_CALL = 100
-# The server refuses a call of more than 1 MB; one character may take 6 bytes of it.
-_CHARACTERS_PER_CALL = 120_000
+# Else MLflow's pages show the tools for language models.
+_KIND = {"mlflow.experimentKind": "custom_model_development"}
 _NOISY = ("mlflow.store.db.utils", "alembic.runtime.migration", "alembic.runtime.plugins")
 
 
@@ -94,20 +83,21 @@ class MlflowBackend:
     def open_run(self, start: Start) -> str | Failure:
         """Create the run, its experiment and its place under a parent; or find it again."""
         result: list[str] = []
-        failure = self._attempt(lambda: result.append(self._open(start)))
+        failure = self.attempt(lambda: result.append(self._open(start)))
         return failure or result[0]
 
     def find_runs(self, experiment: str, tags: Mapping[str, str]) -> list[FoundRun] | Failure:
         """Look runs up; an experiment that is not there has none."""
         result: list[FoundRun] = []
-        failure = self._attempt(lambda: result.extend(self._find(experiment, tags)))
+        failure = self.attempt(lambda: result.extend(self._find(experiment, tags)))
         return failure or result
 
     def send(self, run_id: str, event: Event) -> Failure | None:
         """Store one event."""
-        return self._attempt(lambda: self._send(run_id, event))
+        return self.attempt(lambda: send_event(self.client(), run_id, event))
 
-    def _attempt(self, work: Callable[[], None]) -> Failure | None:
+    def attempt(self, work: Callable[[], None]) -> Failure | None:
+        """Do it quietly; what it raises is told apart and returned."""
         try:
             with _quiet():
                 work()
@@ -118,7 +108,8 @@ class MlflowBackend:
             return failure_of(error)
         return None
 
-    def _client(self) -> MlflowClient:
+    def client(self) -> MlflowClient:
+        """The client of this address, made when it is first needed."""
         with self._connecting:
             if self._known is None:
                 with warnings.catch_warnings():
@@ -131,7 +122,7 @@ class MlflowBackend:
             return self._known
 
     def _open(self, start: Start) -> str:
-        client = self._client()
+        client = self.client()
         if start.adopt is not None:
             return self._adopt(client, start.adopt, start)
         parent = self._parent(client, start.parent) if start.parent else None
@@ -161,7 +152,7 @@ class MlflowBackend:
         return str(run_id)
 
     def _find(self, name: str, tags: Mapping[str, str]) -> Iterator[FoundRun]:
-        client = self._client()
+        client = self.client()
         experiment = client.get_experiment_by_name(name)
         if experiment is None:
             return
@@ -187,7 +178,7 @@ class MlflowBackend:
             run = self._existing(client, run_id, role)
         run_id = str(run.info.run_id)
         client.update_run(run_id, status="RUNNING")
-        self._log(client, run_id, tags=start.tags)
+        log_pairs(client, run_id, tags=start.tags)
         return run_id
 
     def _parent(self, client: MlflowClient, parent: str) -> MlflowRun | None:
@@ -219,7 +210,9 @@ class MlflowBackend:
         if experiment is None:
             place = self._database and (self._database.parent / "mlartifacts").as_uri()
             try:
-                return str(client.create_experiment(name, artifact_location=place or None))
+                return str(
+                    client.create_experiment(name, artifact_location=place or None, tags=_KIND)
+                )
             except self._mlflow_error as error:
                 if getattr(error, "error_code", None) != "RESOURCE_ALREADY_EXISTS":
                     raise
@@ -236,76 +229,15 @@ class MlflowBackend:
             )
         return str(experiment.experiment_id)
 
-    def _send(self, run_id: str, event: Event) -> None:
-        from mlflow.entities import Dataset as MlflowDataset
-        from mlflow.entities import DatasetInput, InputTag, Metric
-
-        client = self._client()
-        match event:
-            case Metrics():
-                values = [Metric(m.name, m.value, m.time, m.step) for m in event.values]
-                for part in _parts(values, _METRICS_PER_CALL):
-                    client.log_batch(run_id, metrics=part)
-            case Params():
-                self._log_params(client, run_id, event.values)
-            case Tags():
-                self._log(client, run_id, tags=event.values)
-            case Artifact():
-                path = PurePosixPath(event.name)
-                folder = None if path.parent == PurePosixPath() else str(path.parent)
-                with tempfile.TemporaryDirectory() as scratch:
-                    file = Path(scratch) / path.name
-                    file.write_bytes(event.data)
-                    client.log_artifact(run_id, str(file), folder)
-            case Dataset():
-                data = MlflowDataset(event.name, event.digest, "uri", event.source)
-                tag = InputTag("mlflow.data.context", event.context)
-                client.log_inputs(run_id, [DatasetInput(data, [tag])])
-            case Finish():
-                client.set_terminated(run_id, event.status.upper(), event.time)
-
-    def _log_params(self, client: MlflowClient, run_id: str, values: dict[str, str]) -> None:
-        try:
-            self._log(client, run_id, params=values)
-        except self._mlflow_error as error:
-            if getattr(error, "error_code", None) != "INVALID_PARAMETER_VALUE":
-                raise
-            known = client.get_run(run_id).data.params
-            changed = sorted(
-                name for name in values if known.get(name, values[name]) != values[name]
-            )
-            if not changed:
-                raise
-            for name in changed:
-                logger.warning(
-                    "param %r of run %s stays %.60r: a param cannot change to %.60r",
-                    name,
-                    run_id,
-                    known[name],
-                    values[name],
-                )
-            rest = {name: value for name, value in values.items() if name not in changed}
-            self._log(client, run_id, params=rest)
-
-    def _log(
-        self,
-        client: MlflowClient,
-        run_id: str,
-        *,
-        params: dict[str, str] | None = None,
-        tags: dict[str, str] | None = None,
-    ) -> None:
-        from mlflow.entities import Param, RunTag
-
-        for part in _small_parts(params or {}):
-            client.log_batch(run_id, params=[Param(name, value) for name, value in part])
-        for part in _small_parts(tags or {}):
-            client.log_batch(run_id, tags=[RunTag(name, value) for name, value in part])
-
 
 def _root(run: MlflowRun) -> str:
     """The run that children of ``run`` belong to: runs are two levels deep at most."""
     return str(run.data.tags.get(_PARENT_TAG) or run.info.run_id)
+
+
+def child_runs(client: MlflowClient, run: MlflowRun) -> Iterator[MlflowRun]:
+    """The runs that stand under a run, oldest first."""
+    return _search(client, run.info.experiment_id, {_PARENT_TAG: run.info.run_id})
 
 
 def _search(client: MlflowClient, experiment: str, tags: Mapping[str, str]) -> Iterator[MlflowRun]:
@@ -320,24 +252,6 @@ def _search(client: MlflowClient, experiment: str, tags: Mapping[str, str]) -> I
         token = page.token
         if not token:
             return
-
-
-def _parts(values: list[Any], size: int) -> Iterator[list[Any]]:
-    for begin in range(0, len(values), size):
-        yield values[begin : begin + size]
-
-
-def _small_parts(pairs: dict[str, str]) -> Iterator[list[tuple[str, str]]]:
-    part: list[tuple[str, str]] = []
-    characters = 0
-    for name, value in pairs.items():
-        characters += len(name) + len(value)
-        if part and (len(part) == _PAIRS_PER_CALL or characters > _CHARACTERS_PER_CALL):
-            yield part
-            part, characters = [], len(name) + len(value)
-        part.append((name, value))
-    if part:
-        yield part
 
 
 class _Silence(logging.Filter):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from sdml.tracking.base import FoundRun, Run, Tracker, Unsent
 from sdml.tracking.events import Event
@@ -15,6 +15,17 @@ class NullRun(Run):
     def id(self) -> str:
         """Always ``untracked``."""
         return "untracked"
+
+    def model(
+        self,
+        registered: str,
+        files: Callable[[], Mapping[str, bytes]],
+        *,
+        tags: Mapping[str, str],
+        description: str = "",
+    ) -> None:
+        """Nothing; the files are not read."""
+        del registered, files, tags, description
 
     def _record(self, event: Event) -> None:
         del event

@@ -10,6 +10,7 @@ Letters: D features, K code size, C classes, B samples in a batch.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,23 +42,26 @@ def same_bits(
     shapes: Shapes,
     projection_KC: npt.NDArray[np.float32],
     settings: TrainingSettings,
-    one: int,
-    other: int,
-) -> bool:
-    """Whether a training on the CPU gives the same bits with either number of threads.
+    numbers: Iterable[int],
+    reference: int,
+) -> int:
+    """The first of some numbers of threads that gives the bits of another, on the CPU.
 
     Args:
         shapes: of the modality's splits.
         projection_KC: P, float32.
         settings: of the modality.
-        one: a number of threads.
-        other: another one.
+        numbers: of threads, in the order of preference.
+        reference: the number whose bits are wanted; the answer if no other has them.
     """
-    if one == other:
-        return True
-    return _tried(shapes, projection_KC, settings, one) == _tried(
-        shapes, projection_KC, settings, other
-    )
+    wanted = None
+    for threads in numbers:
+        if threads == reference:
+            break
+        wanted = wanted or _tried(shapes, projection_KC, settings, reference)
+        if _tried(shapes, projection_KC, settings, threads) == wanted:
+            return threads
+    return reference
 
 
 def _tried(

@@ -83,6 +83,9 @@ def test_the_objects_shown_are_those_of_the_commands(
     for command, outcome in made.items():
         assert outcome.code == 0, outcome.err
         assert shape(outcome.json) == shape(example(command)), command
+    compared = run("compare", "--experiment", finished, "--json").json
+    (shown,) = example("compare")["rows"]
+    assert list(compared["rows"][0]) == list(shown)
     listed = run("list", finished, "--json").json
     encoders = {"items": [item for item in listed["items"] if item["kind"] == "encoder"]}
     assert shape(encoders) == shape(example("list"))

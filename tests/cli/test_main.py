@@ -17,8 +17,8 @@ from tests.cli.conftest import Run
 from tests.steps import tiny
 
 COMMANDS = [
-    "init", "prepare", "prior", "train", "sweep", "evaluate", "list", "gc", "embed", "search",
-    "score", "resend",
+    "init", "prepare", "prior", "train", "sweep", "evaluate", "compare", "promote", "list", "gc",
+    "embed", "search", "score", "resend",
 ]  # fmt: skip
 
 # Every argument of every command. Knobs belong into the experiment file, not here.
@@ -38,6 +38,8 @@ ALLOWED = {
         "--result",
     },
     "evaluate": {"file"},
+    "compare": {"runs", "--experiment", "--pairs", "--html"},
+    "promote": {"file", "--modality", "--encoder", "--version"},
     "list": {"file", "--verify"},
     "gc": {"file", "--keep", "--version", "--grace", "--checkpoints-older-than", "--dry-run"},
     "embed": {"file", "--modality", "--input", "--output"},

@@ -107,6 +107,7 @@ def test_the_settings_are_the_papers(name: str) -> None:
     experiment = read_paper(name, "/data")
     for modality in experiment.modalities:
         training = experiment.training_of(modality)
+        assert training.preset == "sdml-reference"
         assert (training.lambda_, training.epochs, training.batch_size) == (0.5, 200, 100)
         assert training.learning_rate == (1e-4 if modality == "image" else 2e-4)
     assert experiment.evaluation.preset == "reference"

@@ -3,9 +3,10 @@ from __future__ import annotations
 import json
 import math
 
-from sdml.report import build_report
+from sdml.report import Clustering, Extras, build_report
 from sdml.report.document import History, report_document
 from sdml.retrieval.cross_modal import CrossModalResult
+from sdml.retrieval.recall import RecallResult
 
 PNG = b"\x89PNG\r\n\x1a\n"
 FIGURES = {f"{kind}_cosine.png" for kind in ("map", "precision_recall", "precision_scope")}
@@ -35,7 +36,13 @@ def test_the_document_says_everything(
 ) -> None:
     broken = [*histories["image"], {"epoch": 4, "train_loss": math.nan}]
     document = json.loads(
-        report_document(evaluation, title="ünï", details={"a": "b"}, histories={"image": broken})
+        report_document(
+            evaluation,
+            title="ünï",
+            details={"a": "b"},
+            histories={"image": broken},
+            extras=Extras(),
+        )
     )
     assert document["schema"] == 1
     assert (document["title"], document["details"]) == ("ünï", {"a": "b"})
@@ -56,3 +63,35 @@ def test_the_document_says_everything(
         assert tuple(found["curves"]["precision_at_scope"]) == pair.curves.precision_at_scope
     assert document["means"]["cosine"]["map"] == evaluation.mean_map("cosine")
     assert document["histories"]["image"][3] == {"epoch": 4, "train_loss": None}
+    assert (document["recall"], document["clustering"]) == ([], None)
+
+
+def test_the_document_says_what_else_was_found(small: CrossModalResult) -> None:
+    def written(extras: Extras) -> dict[str, object]:
+        made = report_document(small, title="", details={}, histories={}, extras=extras)
+        found = json.loads(made)
+        assert isinstance(found, dict)
+        return found
+
+    recall = RecallResult(
+        query="image",
+        gallery="text",
+        similarity="cosine",
+        recall=(0.25, 0.5, 1.0),
+        median_rank=math.inf,
+    )
+    scores = Clustering(clusters=3, items=17, ami=0.1, nmi=0.2, ari=0.3)
+    document = written(Extras(recall=(recall,), clustering=scores))
+    assert document["recall"] == [
+        {
+            "query": "image",
+            "gallery": "text",
+            "similarity": "cosine",
+            "recall": {"1": 0.25, "5": 0.5, "10": 1.0},
+            "median_rank": None,
+        }
+    ]
+    assert document["clustering"] == {
+        "clusters": 3, "items": 17, "ami": 0.1, "nmi": 0.2, "ari": 0.3
+    }  # fmt: skip
+    assert written(Extras(clustering="why"))["clustering"] == {"missing": "why"}

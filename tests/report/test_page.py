@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import math
 import re
 from html.parser import HTMLParser
 
+from sdml.report import Clustering, Example, Extras, Hit, Item
 from sdml.report.document import History
 from sdml.report.page import report_page
 from sdml.retrieval.cross_modal import CrossModalResult
+from sdml.retrieval.recall import RecallResult
 
 
 class Reader(HTMLParser):
@@ -19,7 +22,7 @@ class Reader(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.add(tag)
         self.links += [value or "" for name, value in attrs if name in ("src", "href", "srcset")]
-        if tag != "meta":
+        if tag not in ("meta", "img"):
             self.open.append(tag)
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -32,12 +35,15 @@ class Reader(HTMLParser):
         self.words.append(data)
 
 
-def read(evaluation: CrossModalResult, histories: dict[str, History]) -> tuple[str, Reader]:
+def read(
+    evaluation: CrossModalResult, histories: dict[str, History], extras: Extras | None = None
+) -> tuple[str, Reader]:
     page = report_page(
         evaluation,
         title="<i>$title</i>",
         details={"encoder <image>": "s3://bucket/a&b"},
         histories=histories,
+        extras=extras or Extras(),
     ).decode()
     reader = Reader()
     reader.feed(page)
@@ -89,3 +95,57 @@ def test_charts_hold_no_number_that_is_not_finite(
     assert not re.search(r'["\s,](nan|inf)', page)
     assert page.count("<circle") == 1
     assert "audio: loss" not in page
+
+
+PICTURE, SOUND = "data:image/png;base64,AAAA", "data:audio/wav;base64,BBBB"
+
+
+def extras() -> Extras:
+    tea = Item(text="a <cup>", classes=("tea & cake",), preview=PICTURE)
+    cat = Item(text="meow.wav", classes=("cat",), preview=SOUND)
+    word = Item(text="<b>word</b>", classes=())
+    hits = (
+        Hit(item=cat, score=0.5, relevant=False),
+        Hit(item=word, score=0.25, relevant=False),
+        Hit(item=tea, score=0.125, relevant=True),
+    )
+    recall = (
+        RecallResult(
+            query="image",
+            gallery="text",
+            similarity="cosine",
+            recall=(0.111, 0.222, 0.333),
+            median_rank=math.inf,
+        ),
+    )
+    return Extras(
+        recall=recall,
+        clustering=Clustering(clusters=3, items=64, ami=0.444, nmi=0.555, ari=0.666),
+        examples=(Example(modality="image", query=tea, hits={"audio": hits}),),
+    )
+
+
+def test_what_else_was_found_is_shown(evaluation: CrossModalResult) -> None:
+    page, reader = read(evaluation, {}, extras())
+    for words in ("0.111", "0.222", "0.333", "never", "0.444", "0.555", "0.666"):
+        assert words in reader.words, words
+    assert "image as query" in reader.words
+    assert "a <cup>" not in reader.words  # it is the picture's name
+    assert "<b>word</b>" in reader.words
+    assert page.count('aria-label="relevant"') == 1
+    assert page.count('aria-label="not relevant"') == 2
+
+
+def test_previews_are_inside_and_nothing_may_be_loaded(evaluation: CrossModalResult) -> None:
+    page, reader = read(evaluation, {}, extras())
+    assert sorted(reader.links) == sorted([PICTURE, PICTURE, SOUND])
+    assert "default-src 'none'" in page
+    assert 'alt="a &lt;cup&gt;"' in page
+
+
+def test_parts_that_were_not_found_are_left_out(evaluation: CrossModalResult) -> None:
+    page, _ = read(evaluation, {})
+    for title in ("Recall", "Clusters", "Examples"):
+        assert f"<h2>{title}" not in page
+    page, _ = read(evaluation, {}, Extras(clustering="a <reason>"))
+    assert "Not measured: a &lt;reason&gt;." in page

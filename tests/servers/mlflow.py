@@ -20,8 +20,9 @@ _START_SECONDS = 120
 class MlflowServer:
     """One server: it keeps its port and its data when killed and started again."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *options: str) -> None:
         self._folder = folder
+        self._options = options
         self._process: subprocess.Popen[bytes] | None = None
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
@@ -56,6 +57,7 @@ class MlflowServer:
                     *("--backend-store-uri", f"sqlite:///{self._folder}/mlflow.db"),
                     *("--artifacts-destination", str(self._folder / "artifacts")),
                     *("--allowed-hosts", "127.0.0.1:*"),
+                    *self._options,
                 ],
                 cwd=self._folder,
                 env=environment,
@@ -88,9 +90,9 @@ class MlflowServer:
 
 
 @contextmanager
-def mlflow_server(folder: Path) -> Iterator[MlflowServer]:
+def mlflow_server(folder: Path, *options: str) -> Iterator[MlflowServer]:
     """A running server with its data in ``folder``; it is gone afterwards."""
-    server = MlflowServer(folder)
+    server = MlflowServer(folder, *options)
     server.start()
     try:
         yield server

@@ -204,8 +204,11 @@ def test_fewer_at_once_make_the_same(make: MakeContext, tmp_path: Path) -> None:
 
 
 def test_one_that_diverges_costs_only_itself(make: MakeContext, tmp_path: Path) -> None:
-    plain = {"normalize_code": False, "normalize_reconstruction": False}
-    plain |= {"preset": "sdml-reference"}
+    plain = {
+        "preset": "sdml-reference",
+        "normalize_code": False,
+        "normalize_reconstruction": False,
+    }
     context = make("image", training=plain)
     prepare(context)
     with pytest.raises(TrainingError, match=r"1 of 2 settings.*learning rate 1e\+30"):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -121,16 +122,30 @@ def test_what_is_tracked_has_the_documented_names(make: MakeContext) -> None:
 
     assert run.logged_tags == {
         "collection": "tiny",
+        "level": "modality",
+        "method": "sdml",
         "modality": "image",
         "subspace": trained.subspace,
         "features": prepared.features["image"],
         "encoder": trained.encoder,
         "pipeline_run": "p1",
     }
-    (data,) = run.datasets
+    data, held_out = run.datasets
     assert (data.name, data.context) == ("tiny/image", "training")
-    assert data.source == prepared.features["image"]
-    assert data.digest == prepared.features["image"].rpartition("/")[2]
+    assert (held_out.name, held_out.context) == ("tiny/image", "validation")
+    assert data.source == prepared.features["image"] + "/train.features.npy"
+    assert held_out.digest != data.digest
+    (model,) = run.models
+    assert (model.registered, model.name) == ("tiny.image", "model")
+    weights = Path(trained.encoder, "encoder.safetensors").read_bytes()
+    assert model.tags == {
+        "encoder": trained.encoder,
+        "subspace": trained.subspace,
+        "sha256": hashlib.sha256(weights).hexdigest(),
+        "lambda": "0.25",
+        "method": "sdml",
+        "seed": "0",
+    }
 
 
 def test_without_a_pipeline_there_is_no_such_tag(make: MakeContext) -> None:
@@ -154,6 +169,18 @@ def test_another_lambda_makes_another_encoder(make: MakeContext) -> None:
 
     written = make("image", modalities={"image": {"lambda": 0.9}})
     assert weights(written, train(written, "image")) == weights(context, other)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16", "auto"])
+def test_the_precision_is_tracked_and_an_automatic_one_decided(
+    make: MakeContext, precision: str
+) -> None:
+    context = make("image", modalities={"image": {"precision": precision}})
+    prepare(context)
+    settings = context.catalog.get(train(context, "image").encoder).manifest.settings
+    tracked = runs(context)[0].logged_params["precision"]
+    assert tracked == settings.get("precision", "fp32")
+    assert tracked in (("fp32", "bf16") if precision == "auto" else (precision,))
 
 
 @pytest.mark.parametrize("lambda_", [-0.1, 1.1, float("nan")])

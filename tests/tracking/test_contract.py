@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -83,7 +84,12 @@ def read_mlflow(client: MlflowClient, scratch: Path) -> Read:
             },
             artifacts=files(run_id),
             datasets=[
-                (one.dataset.name, one.dataset.digest, one.dataset.source, one.tags[0].value)
+                (
+                    one.dataset.name,
+                    one.dataset.digest,
+                    json.loads(one.dataset.source)["uri"],
+                    one.tags[0].value,
+                )
                 for one in (run.inputs.dataset_inputs if run.inputs else [])
             ],
         )

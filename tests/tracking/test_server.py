@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sdml.errors import TrackingError
-from sdml.tracking import open_tracker, resend
+from sdml.tracking import open_registry, open_tracker, resend
 from sdml.tracking.address import parse_address
 from sdml.tracking.mlflow import MlflowBackend
 from sdml.tracking.remote import RemoteTracker
 from tests.servers.mlflow import MlflowServer
+from tests.servers.mlflow import mlflow_server as running_server
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -45,12 +46,17 @@ def test_the_documented_searches_find_the_runs(
 ) -> None:
     tracker = open_tracker(mlflow_server.uri, spool=tmp_path)
     tags = {"collection": "digits", "modality": "image", "subspace": "abc", "pipeline_run": "p1"}
+    tags["level"] = "modality"
     above = {"pipeline_run": "p1", "level": "pipeline", "outcome": "failed"}
     with tracker.start("searched", "pipeline", tags=above) as parent:
         parent.metrics({"map/image_to_text": 0.6, "map/mean": 0.6})
         with tracker.start("searched", "image", parent=parent.id, tags=tags) as child:
-            child.params({"lambda": 0.5})
+            child.params({"lambda": 0.5, "seed": 0})
             child.metrics({"lambda": 0.5, "loss/validation": 0.1}, 1)
+        evaluation = {"level": "evaluation"}
+        with tracker.start("searched", "evaluate", parent=parent.id, tags=evaluation) as evaluated:
+            evaluated.params({"method": "sdml"})
+            evaluated.metrics({"lambda": 0.5})
     client = reader(mlflow_server.uri)
     experiment = client.get_experiment_by_name("searched")
     assert experiment is not None
@@ -61,7 +67,7 @@ def test_the_documented_searches_find_the_runs(
     for one in filters:
         typed = one.replace("PARENT_ID", parent.id)
         found = client.search_runs([experiment.experiment_id], typed)
-        assert len(found) == 1, typed
+        assert len(found) == (2 if "PARENT_ID" in one else 1), typed
 
 
 def test_an_outage_is_ridden_out_and_what_is_left_is_sent_later(
@@ -116,3 +122,37 @@ def test_an_outage_is_ridden_out_and_what_is_left_is_sent_later(
     assert seen.info.status == "FAILED"
     assert below.data.tags["mlflow.parentRunId"] == seen.info.run_id
     assert below.data.metrics == {"a": 3.0}
+
+
+def test_a_server_without_a_registry_of_models(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "mlflow").mkdir()
+    files = {"source.json": b"{}", "transform.json": b"{}"}
+    with running_server(tmp_path / "mlflow", "--registry-store-uri", "none://at-all") as server:
+        run = open_tracker(server.uri, spool=tmp_path / "unsent").start("digits", "n")
+        run.model("digits.image", lambda: files, tags={"encoder": "/store/encoder"})
+        run.metrics({"a": 1.0})
+        assert run.finish() is None
+        assert "keeps no registry of models: the encoder /store/encoder is not" in caplog.text
+        with pytest.raises(TrackingError, match="keeps no registry of models"):
+            open_registry(server.uri).promote("digits.image", number=1)
+
+
+def test_a_registration_waits_for_a_server_that_is_down(
+    mlflow_server: MlflowServer, tmp_path: Path, reader: Reader
+) -> None:
+    backend = MlflowBackend(parse_address(mlflow_server.uri))
+    tracker = RemoteTracker(backend, tmp_path, patience=0.5)
+    run = tracker.start("digits", "late")
+    mlflow_server.kill()
+    try:
+        files = {"source.json": b"{}", "transform.json": b"{}"}
+        run.model("digits.late", lambda: files, tags={"encoder": "/store/late"})
+        unsent = run.finish()
+        assert unsent is not None
+    finally:
+        mlflow_server.start()
+    resend(unsent.path)
+    (version,) = reader(mlflow_server.uri).search_model_versions("name = 'digits.late'")
+    assert (version.run_id, version.tags) == (run.id, {"encoder": "/store/late"})

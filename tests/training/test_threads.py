@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from sdml.errors import UserError
 from sdml.training.threads import available_cores, thread_count
 
 
@@ -73,3 +74,20 @@ def test_threads_are_set_and_restored() -> None:
     with suppress(KeyError), thread_count(before + 1):
         raise KeyError
     assert torch.get_num_threads() == before
+
+
+def test_a_share_of_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    all_of_them = available_cores()
+    monkeypatch.setenv("SDML_CORES", "1")
+    assert available_cores() == 1
+    monkeypatch.setenv("SDML_CORES", str(all_of_them + 1))
+    assert available_cores() == all_of_them
+    monkeypatch.setenv("SDML_CORES", "")
+    assert available_cores() == all_of_them
+
+
+@pytest.mark.parametrize("said", ["0", "-1", "many", "1.5", "²"])
+def test_a_share_that_is_none(monkeypatch: pytest.MonkeyPatch, said: str) -> None:
+    monkeypatch.setenv("SDML_CORES", said)
+    with pytest.raises(UserError, match="SDML_CORES must be a number of cores"):
+        available_cores()

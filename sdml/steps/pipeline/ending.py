@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 
+from sdml.steps.pipeline.summary import sweep_summary
 from sdml.steps.pipeline.task import Task
 from sdml.tracking import RunStatus
 
@@ -40,6 +41,9 @@ def finish(task: Task, state: str, message: str = "") -> RunStatus:
         logger.info("failed task: %s", tags["failed_task"])
     run = task.resume_parent()
     run.tag(tags)
+    summary = sweep_summary(task)
+    if summary:
+        run.describe(summary)
     run.finish(outcome)
     logger.info("outcome of the pipeline run: %s", outcome)
     return outcome

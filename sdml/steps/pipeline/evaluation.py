@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from sdml.steps.evaluate import Evaluated, evaluate
 from sdml.steps.pipeline.records import Pins, TrainedRecord
 from sdml.steps.pipeline.task import Task
+from sdml.steps.tracked_evaluation import track_settings
 
 
 def evaluate_pinned(
@@ -36,10 +37,9 @@ def evaluate_pinned(
         parent.leave()
         return evaluated
     above = task.parent()
-    tags = {"collection": collection, **subspace, **task.tags()}
+    tags = {"collection": collection, "level": "evaluation", **subspace, **task.tags()}
     with context.tracker.start(
         collection, f"evaluate λ={lambda_:g}", parent=above.id if above else None, tags=tags
     ) as child:
-        child.params({"lambda": lambda_})
-        child.metrics({"lambda": lambda_})
+        track_settings(child, [context.catalog.get(uri) for uri in encoders])
         return evaluate(context, encoders=encoders, run=child)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from sdml.experiment import parse_experiment
 from sdml.steps.encoders import newest_encoder
 from sdml.steps.pipeline import begin, evaluate_pinned, finish, train_pinned
 from sdml.steps.prepare import prepare
@@ -36,10 +37,9 @@ def test_a_pipeline_run_is_one_parent_with_children_one_level_deep(
     assert {run.logged_tags["subspace"] for run in tracker.runs} == {
         pins.subspace.rpartition("/")[2]
     }
-    assert {m.name: m.value for m in parent.logged_metrics} == {
-        "lambda": 0.5,
-        **evaluated.metrics(),
-    }
+    logged = {m.name: m.value for m in parent.logged_metrics}
+    assert {"lambda": 0.5, **evaluated.metrics()}.items() <= logged.items()
+    assert "| image | – |" in parent.logged_tags["mlflow.note.content"]
     assert "report/report.html" in parent.artifacts
     assert parent.logged_tags["report"] == evaluated.report
     assert parent.logged_tags["outcome"] == "finished"
@@ -112,11 +112,17 @@ def test_a_sweep_has_a_child_for_each_training_and_each_evaluation(
     ]  # fmt: skip
     assert {run.status for run in (parent, *children)} == {"finished"}
     assert parent.logged_metrics == []
+    summary = parent.logged_tags["mlflow.note.content"]
+    for weight, evaluated in zip(weights, found, strict=True):
+        assert f"| {weight:g} | sdml | cosine | 1 | {evaluated.mean_map:.3f} |" in summary
     assert "lambda" not in parent.logged_params
     for weight, child, evaluated in zip(weights, children[6:], found, strict=True):
         assert child.values("lambda") == [(0, weight)]
         assert child.values("map/mean") == [(0, evaluated.mean_map)]
-        assert child.logged_params == {"lambda": str(weight)}
+        assert child.logged_params == {"lambda": str(weight), "method": "sdml", "seed": "0"}
+        assert child.logged_tags["level"] == "evaluation"
+        file = parse_experiment(child.artifacts["experiment.yaml"].decode())
+        assert [file.training_of(name).lambda_ for name in BOTH] == [weight, weight]
         assert child.logged_tags["subspace"] == pins.subspace.rpartition("/")[2]
         made_from = context.catalog.get(evaluated.report).manifest.made_from
         of_weight = [r.encoder for r in records if r.weight == weight]

@@ -1,0 +1,67 @@
+"""What an evaluation finds beside average precision, for the report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from sdml.experiment import EvaluationSettings
+from sdml.features import Split
+from sdml.report import Example, Extras
+from sdml.retrieval import CrossModalResult, QuerySample
+from sdml.retrieval.recall import recall_between
+from sdml.steps.clustering import clustering
+from sdml.steps.context import Context
+from sdml.steps.encoders import OpenEncoder
+from sdml.steps.examples import Gallery, examples, previews_of
+from sdml.subspace import Subspace
+
+
+def extras_of(
+    context: Context,
+    encoders: Sequence[OpenEncoder],
+    embedded: Mapping[str, tuple[np.ndarray, Split]],
+    result: CrossModalResult,
+    subspace: Subspace,
+    settings: EvaluationSettings,
+) -> Extras:
+    """Recall and median rank, clustering scores, and examples.
+
+    Args:
+        context: the experiment and its store.
+        encoders: those evaluated.
+        embedded: codes (N, K) of each modality and the split they are of.
+        result: their average precision.
+        subspace: of the codes.
+        settings: how they were evaluated.
+    """
+    labelled = {name: (codes_NK, split.labels) for name, (codes_NK, split) in embedded.items()}
+    asked = settings.sample
+    recall = recall_between(
+        labelled,
+        protocol=result.protocol,
+        similarities=result.similarities,
+        projection_KC=subspace.projection_KC,
+        sample=QuerySample(queries=asked.queries, seed=asked.seed) if asked else None,
+        block_bytes=settings.block_mebibytes * 2**20,
+    )
+    shown: tuple[Example, ...] = ()
+    if settings.examples:
+        versions = {encoder.modality: encoder.version for encoder in encoders}
+        galleries = {
+            name: Gallery(
+                codes_NK=codes_NK,
+                split=split,
+                previews=previews_of(context, versions[name]) if settings.split == "test" else None,
+            )
+            for name, (codes_NK, split) in embedded.items()
+        }
+        shown = examples(
+            galleries,
+            subspace,
+            similarity=result.similarities[0],
+            protocol=result.protocol,
+            count=settings.examples,
+        )
+    return Extras(recall=recall, clustering=clustering(labelled), examples=shown)
