@@ -35,8 +35,9 @@ Step = Callable[[], float | torch.Tensor]
 def samples(dimension: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int32]]:
     """Like a convolutional network's last layer: non-negative, long, of classes that overlap.
 
-    Classes far apart would be learned in a few steps, and a supervised loss near zero (a norm)
-    turns its gradient at the least difference in rounding.
+    How far roundings drift apart depends on the data: with other scales and classes the released
+    code with fused Adam left itself by 3e-5 within 50 steps, on these by 6e-8 within 100. So the
+    difference of losses says something only beside that yardstick.
     """
     rng = np.random.default_rng(0)
     labels = rng.integers(0, CLASSES, SAMPLES, dtype=np.int32)

@@ -1,11 +1,12 @@
 """The matrix products of a linear layer y = xWᵀ + b, forward and backward, by precision.
 
-They are nearly all that a training step costs. With ``fp32`` their sums are torch's own to the last
-bit, so losses stay those of the released code (oneDNN's float32 products are some 10 % faster on
-AMD processors, but round otherwise, and Adam, which steps by the sign of a gradient however small,
-makes 1e-4 of that within 100 steps). With ``bf16`` the factors of a product are rounded to bfloat16
-and its sums kept in float32, but for a last rounding of the result; whatever is not a product
-(bias, activations, losses, Adam, the weights themselves) stays float32.
+They are nearly all that a training step costs. With ``fp32`` they are torch's own products, so
+losses drift from the released code's no further than torch's fused Adam makes them. (oneDNN's
+float32 products make a step 4 to 8 % faster on an AMD processor, but round otherwise, and Adam,
+which steps by the sign of a gradient however small, made up to 2e-4 of that within 100 steps.)
+With ``bf16`` the factors of a product are rounded to bfloat16 and its sums kept in float32, but
+for a last rounding of the result; whatever is not a product (bias, activations, losses, Adam, the
+weights themselves) stays float32.
 
 Letters: B samples in a batch, D inputs, O outputs; R of the O rows of a weight's gradient.
 """
