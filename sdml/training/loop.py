@@ -42,6 +42,8 @@ logger = logging.getLogger(__name__)
 Clock = Callable[[], float]
 LearnerType = Callable[[int, npt.NDArray[np.float32], TrainingSettings, torch.device], Optimised]
 
+_SAVING = 0.02  # the most of a training's time that goes into checkpoints
+
 
 @dataclass(frozen=True, kw_only=True)
 class FitResult:
@@ -88,8 +90,8 @@ def fit(
         projection_KC: P, float32.
         settings: of this modality.
         data_identity: names the data, so that a checkpoint of other data is not continued.
-        checkpoint: where to keep the state, every ``settings.checkpoint_seconds``; after each epoch
-            if that is 0.
+        checkpoint: where to keep the state, every ``settings.checkpoint_seconds``, but less often
+            where that takes more than a fiftieth of the time; after each epoch if that is 0.
         on_epoch: called with each epoch's record, after the checkpoint; not for epochs that a
             checkpoint already holds.
         stop: asked before the first batch, after each one and during validation; true saves a
@@ -140,14 +142,18 @@ def fit(
         resumed_from = len(state.history) if resumed else None
         if not resumed:
             learner.begin(training, ranks.first)
-        saved_at = clock()
+        saved_at, took = clock(), 0.0
 
         def save(*, seconds: float = 0) -> None:
-            """Unless that was done less than ``seconds`` ago."""
-            nonlocal saved_at
-            if checkpoint and ranks.leads and clock() - saved_at >= seconds:
+            """Unless that was done less than ``seconds`` ago, or too lately for what it takes."""
+            nonlocal saved_at, took
+            if checkpoint is None or not ranks.leads:
+                return
+            began = clock()
+            if began - saved_at >= (max(seconds, took / _SAVING) if seconds else 0):
                 checkpoints.save(checkpoint, state.checkpoint(), mark)
                 saved_at = clock()
+                took = saved_at - began
 
         def check() -> None:
             if stop is not None and ranks.any(stop()):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 from collections.abc import Iterator
 from functools import partial
@@ -158,14 +159,25 @@ def test_a_finished_training_is_not_repeated(
     assert_equal(first, again)
 
 
-def test_intervals(data: TrainingData, settings: TrainingSettings) -> None:
-    ticks = iter(range(0, 10**6, 10))
-    # ten seconds a batch, a validation or a look at the clock, of which each save makes another
-    for seconds, saves in ((0.0, 8), (1e9, 0), (10.0, 8 * 8)):
-        slot = MemorySlot()
-        chosen = settings.model_copy(update={"checkpoint_seconds": seconds})
-        fit(data, P, chosen, checkpoint=slot, clock=lambda: next(ticks))
-        assert slot.saves == saves
+@pytest.mark.parametrize(("seconds", "saves"), [(0.0, 8), (1e9, 0), (10.0, 8 * 8)])
+def test_intervals(
+    data: TrainingData, settings: TrainingSettings, seconds: float, saves: int
+) -> None:
+    # ten seconds a batch, a validation or a look at the clock, but none for a save
+    slot, looks = MemorySlot(), itertools.count()
+    chosen = settings.model_copy(update={"checkpoint_seconds": seconds})
+    fit(data, P, chosen, checkpoint=slot, clock=lambda: 10.0 * (next(looks) - slot.saves))
+    assert slot.saves == saves
+
+
+def test_saving_takes_a_fiftieth_of_the_time_at_most(
+    data: TrainingData, settings: TrainingSettings
+) -> None:
+    # some hundred looks, each of ten seconds, and so is a save: one of fifty looks may save
+    chosen = settings.model_copy(update={"checkpoint_seconds": 10.0})
+    slot, looks = MemorySlot(), itertools.count()
+    fit(data, P, chosen, checkpoint=slot, clock=lambda: 10.0 * next(looks))
+    assert slot.saves == 1 + (next(looks) - 2) // 51
 
 
 @pytest.mark.parametrize(
