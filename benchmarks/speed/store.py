@@ -3,8 +3,8 @@
 The server is OpenStack Swift on the loopback interface (``pip install swift pyeclib``); it shares
 the cores with both sides. Ours publishes a version and brings it back as every step does: sha256
 of every object on both ways, manifest, verification. The peer is boto3's own transfer with its
-defaults: ten threads, parts of 8 MiB, no checksum of ours. Memory is each process's peak, which
-includes Python and boto3.
+defaults: ten threads, parts of 8 MiB, no checksum of ours. Memory is by how much each
+process's peak grew by all transfers of a kind.
 """
 
 from __future__ import annotations
@@ -85,8 +85,8 @@ def _both_ways(
             also={
                 "cpu_seconds": round(median(cpu), 2),
                 "theirs": round(median(their_cpu), 2),
-                "peak_mebibytes": peaks["sdml"],
-                "their_peak": peaks["boto3"],
+                "mebibytes_added": peaks["sdml"],
+                "they_added": peaks["boto3"],
             },
         )
 

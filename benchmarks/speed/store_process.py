@@ -41,9 +41,10 @@ def start(side: str, work: Work, environment: Mapping[str, str]) -> Connection:
 
 
 def _serve(side: str, work: Work, environment: dict[str, str], channel: Connection) -> None:
-    """Answer ``send`` and ``receive`` with seconds and CPU seconds; ``end`` with peak memory."""
+    """Answer ``send`` and ``receive`` with seconds and CPU seconds; ``end`` with added memory."""
     os.environ.update(environment)
     ways = _SIDES[side](work)
+    before = peak_mebibytes()
     channel.send(None)
     while (asked := channel.recv()) != "end":
         wall, cpu = time.perf_counter(), time.process_time()
@@ -52,7 +53,7 @@ def _serve(side: str, work: Work, environment: dict[str, str], channel: Connecti
         shutil.rmtree(work.scratch / side, ignore_errors=True)
         if asked == "send":
             ways["clear"]()
-    channel.send(peak_mebibytes())
+    channel.send(peak_mebibytes() - before)
 
 
 def _ours(work: Work) -> dict[str, Callable[[], object]]:
