@@ -27,6 +27,7 @@ from sdml.store import Catalog, open_store
 from sdml.training.checkpoint import save
 from sdml.training.data import Samples
 from sdml.training.learner import Learner
+from sdml.training.loop import SAVING
 from sdml.training.state import TrainingState
 from sdml.training.threads import thread_count
 
@@ -70,7 +71,7 @@ def _shares(options: Options) -> Iterator[Figure]:
     yield _share("4096-d batch gathering", "step", gather, step)
     often = SETTINGS.checkpoint_seconds
     beside = [
-        v + c * (s + g + v) / often
+        v + c * (s + g + v) / max(often, c / SAVING)
         for g, s, v, c in zip(gather, step, validate, checkpoint, strict=True)
     ]
     trained = [s + g for s, g in zip(step, gather, strict=True)]
@@ -99,7 +100,7 @@ def _first_step(options: Options) -> Figure:
         np.savez(source, X=features[:3000], y=labels[:3000])
         file.write_text(
             f"collection: speed\nstore: {folder}/store\ntracking: null\n"
-            "subspace: {dimension: 512}\n"
+            "subspace: {dimension: 512}\ntraining: {preset: sdml-reference}\n"
             "modalities:\n  image: {source: image.npz, keys: {features: X, labels: y}}\n",
             encoding="utf-8",
         )

@@ -42,7 +42,7 @@ logger = logging.getLogger(__name__)
 Clock = Callable[[], float]
 LearnerType = Callable[[int, npt.NDArray[np.float32], TrainingSettings, torch.device], Optimised]
 
-_SAVING = 0.02  # the most of a training's time that goes into checkpoints
+SAVING = 0.01  # the most of a training's time that goes into checkpoints
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,7 +91,7 @@ def fit(
         settings: of this modality.
         data_identity: names the data, so that a checkpoint of other data is not continued.
         checkpoint: where to keep the state, every ``settings.checkpoint_seconds``, but less often
-            where that takes more than a fiftieth of the time; after each epoch if that is 0.
+            where that takes more than a hundredth of the time; after each epoch if that is 0.
         on_epoch: called with each epoch's record, after the checkpoint; not for epochs that a
             checkpoint already holds.
         stop: asked before the first batch, after each one and during validation; true saves a
@@ -150,7 +150,7 @@ def fit(
             if checkpoint is None or not ranks.leads:
                 return
             began = clock()
-            if began - saved_at >= (max(seconds, took / _SAVING) if seconds else 0):
+            if began - saved_at >= (max(seconds, took / SAVING) if seconds else 0):
                 checkpoints.save(checkpoint, state.checkpoint(), mark)
                 saved_at = clock()
                 took = saved_at - began

@@ -170,14 +170,14 @@ def test_intervals(
     assert slot.saves == saves
 
 
-def test_saving_takes_a_fiftieth_of_the_time_at_most(
+def test_saving_takes_a_hundredth_of_the_time_at_most(
     data: TrainingData, settings: TrainingSettings
 ) -> None:
-    # some hundred looks, each of ten seconds, and so is a save: one of fifty looks may save
+    # looks of ten seconds each, and so is a save: one of a hundred looks may save
     chosen = settings.model_copy(update={"checkpoint_seconds": 10.0})
     slot, looks = MemorySlot(), itertools.count()
     fit(data, P, chosen, checkpoint=slot, clock=lambda: 10.0 * next(looks))
-    assert slot.saves == 1 + (next(looks) - 2) // 51
+    assert slot.saves == 1 + (next(looks) - 2) // 101
 
 
 @pytest.mark.parametrize(
