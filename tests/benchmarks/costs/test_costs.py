@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.costs.__main__ import main
+from benchmarks.costs.__main__ import _run, main, measure
 from benchmarks.costs.table import JOINT, Costs, markdown
-from benchmarks.costs.work import Cost
+from benchmarks.costs.work import Cost, Request, measured
+from sdml.experiment import read_experiment
 from tests.benchmarks.peers.test_command import make_world
 
 
@@ -30,17 +31,33 @@ def test_tables_of_known_costs() -> None:
     assert "| b | 1.0 | 30 | 75.0%, 25.0% | 87.5%, -50.0% | 97.5%, 70.0% |" in table
 
 
-@pytest.mark.slow
-def test_the_command_trains_every_way(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_way_is_trained_and_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("benchmarks.costs.__main__._run", measured)  # no child to import it all
     world, figures = make_world(tmp_path, multi_label=False), tmp_path / "costs.json"
     arguments = ["--experiment", str(world), "--epochs", "1", "--json", str(figures)]
     assert main(arguments) == 0
-    measured = json.loads(figures.read_text())
-    assert set(measured["joint"]) == set(JOINT)
-    assert len(measured["alone"]) == 3
-    every = [*measured["joint"].values(), *measured["alone"].values()]
-    assert all(cost["seconds"] > 0 and cost["mebibytes"] > 0 for cost in every)
+    told = json.loads(figures.read_text())
+    assert set(told["joint"]) == set(JOINT)
+    assert len(told["alone"]) == 3
+    assert all(cost["seconds"] > 0 for cost in [*told["joint"].values(), *told["alone"].values()])
     assert "| training all modalities | s | MiB |" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_a_training_in_a_process_of_its_own(tmp_path: Path) -> None:
+    world = read_experiment(make_world(tmp_path, multi_label=False))
+    costs: list[Cost] = []
+
+    def one(request: Request) -> Cost:
+        if not costs:
+            costs.append(_run(request))
+        return costs[0]
+
+    measure(world, tmp_path / "own", 1, 1, one)
+    assert costs[0].seconds > 0
+    assert costs[0].mebibytes > 0
 
 
 def test_a_mistake_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
