@@ -24,11 +24,13 @@ $(READY): requirements.lock pyproject.toml
 demo: setup  ## prepare, train, evaluate, add a modality, search: on embedded examples
 	$(BIN)/python -m examples.digits.demo
 
+PYTEST = $(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile
+
 test: setup  ## all tests
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 test-fast: setup  ## the tests that take seconds
-	$(BIN)/python -m pytest -m 'not slow and not server'
+	$(PYTEST) -m 'not slow and not server'
 
 check: setup  ## lint, types, import direction, compiled pipelines
 	$(BIN)/ruff check .
