@@ -28,7 +28,7 @@ from sdml.training.batched_learner import BatchedLearnerType, TurnsLearner
 from sdml.training.batched_stack import StackedLearner
 from sdml.training.batched_state import BatchedState, Course
 from sdml.training.checkpoint import CheckpointSlot
-from sdml.training.data import Samples, TrainingData
+from sdml.training.data import TrainingData, samples_of
 from sdml.training.device import find_device
 from sdml.training.history import EpochRecord
 from sdml.training.loop import Clock, FitResult, check_splits
@@ -89,29 +89,11 @@ def fit_batched(
     place = find_device(device or settings[0].device)
     settings = [decided(each, place) for each in settings]
     first = settings[0]
-    classes = projection_KC.shape[1]
     scaling = Scaling.of(data.features_ND) if first.input == "centred" else None
-    training = Samples(
-        data.features_ND,
-        data.labels,
-        classes=classes,
-        device=place,
-        name="training",
-        scaling=scaling,
-    )
-    validation = Samples(
-        data.validation_features_ND,
-        data.validation_labels,
-        classes=classes,
-        device=place,
-        name="validation",
-        scaling=scaling,
-    )
+    training, validation = samples_of(data, projection_KC.shape[1], place, scaling)
     by_lambda = sorted(settings, key=lambda each: each.lambda_)
     for each in {by_lambda[0].lambda_: by_lambda[0], by_lambda[-1].lambda_: by_lambda[-1]}.values():
-        check_splits(
-            training, validation, each
-        )  # what λ asks of the labels is asked most at the ends
+        check_splits(training, validation, each)  # λ asks most of the labels at its ends
     with thread_count(threads or first.threads):
         make = learner_type or ways(training.features, projection_KC, settings, place)
 

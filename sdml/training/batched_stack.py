@@ -21,14 +21,13 @@ from torch import Tensor
 
 from sdml.experiment import TrainingSettings
 from sdml.networks import Decoder, Encoder
-from sdml.objectives import Losses, classifier_loss, reconstruction_loss, supervised_loss
-from sdml.retrieval.similarity import projection_temperature
-from sdml.subspace import orthonormal_columns
+from sdml.objectives import Losses, reconstruction_loss
 from sdml.training.batched_adam import BatchedAdam
 from sdml.training.batched_learner import Batch, BatchedLearner, Blocks
 from sdml.training.batched_networks import StackedNetwork
 from sdml.training.optimised import Arrays
 from sdml.training.replayed import ReplayedStep, Step
+from sdml.training.supervision import Supervision
 
 
 class StackedLearner(BatchedLearner):
@@ -60,13 +59,7 @@ class StackedLearner(BatchedLearner):
             output_relu=first.decoder_output_relu,
             device=device,
         )
-        self._projection_KC = torch.from_numpy(projection_KC.copy()).to(device)
-        self._gram_CC = (
-            None
-            if orthonormal_columns(projection_KC)
-            else self._projection_KC.T @ self._projection_KC
-        )
-        self._temperature = projection_temperature(projection_KC)
+        self._supervised_alone = Supervision(projection_KC, first, device)
         lambdas = [s.lambda_ for s in settings]
         self._lambdas_S = torch.tensor(lambdas, device=device)
         self._others_S = torch.tensor([1 - lambda_ for lambda_ in lambdas], device=device)
@@ -143,20 +136,6 @@ class StackedLearner(BatchedLearner):
         """The part that knows the labels: what the methods differ in."""
         own = 0 if targets.ndim == 3 else None
         return torch.vmap(self._supervised_alone, in_dims=(0, own))(codes_SBK, targets)
-
-    def _supervised_alone(self, codes_BK: Tensor, targets_BC: Tensor) -> Tensor:
-        if self._settings.method == "classifier":
-            return classifier_loss(
-                codes_BK, self._projection_KC, targets_BC, temperature=self._temperature
-            )
-        return supervised_loss(
-            codes_BK,
-            self._projection_KC,
-            targets_BC,
-            gram_CC=self._gram_CC,
-            squared=self._settings.squared,
-            label_count_normalised=self._settings.label_count_normalised,
-        )
 
     def _weighted(self, reconstruction_S: Tensor, supervised_S: Tensor) -> Losses:
         total_S = self._lambdas_S * reconstruction_S + self._others_S * supervised_S

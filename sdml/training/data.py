@@ -190,6 +190,30 @@ class Samples:
         return (labels[:, None] == self._classes_C).float()
 
 
+def samples_of(
+    data: TrainingData, classes: int, device: torch.device, scaling: Scaling | None
+) -> tuple[Samples, Samples]:
+    """The training and the validation split.
+
+    Args:
+        data: of one modality.
+        classes: C.
+        device: where the samples go.
+        scaling: of the features, or none.
+
+    Raises:
+        DataError: see :class:`Samples`.
+    """
+    training, validation = (
+        Samples(features_ND, labels, classes=classes, device=device, name=name, scaling=scaling)
+        for name, features_ND, labels in (
+            ("training", data.features_ND, data.labels),
+            ("validation", data.validation_features_ND, data.validation_labels),
+        )
+    )
+    return training, validation
+
+
 def _source(
     features_ND: npt.NDArray[np.float32], device: torch.device, name: str, room: int | None
 ) -> RowSource | None:

@@ -21,14 +21,10 @@ from sdml.experiment import TrainingSettings
 from sdml.networks import Decoder, Encoder
 from sdml.objectives import (
     Losses,
-    classifier_loss,
     cross_entropies,
     reconstruction_loss,
-    supervised_loss,
     weighted,
 )
-from sdml.retrieval.similarity import projection_temperature
-from sdml.subspace import orthonormal_columns
 from sdml.tensorfile import pack, unpack
 from sdml.training.data import Samples
 from sdml.training.layers import ProductLinear, UpdatedLinear
@@ -36,6 +32,7 @@ from sdml.training.optimised import Arrays, First, Optimised, copied
 from sdml.training.products import Bf16, Fp32
 from sdml.training.replayed import ReplayedStep, Step
 from sdml.training.start import MOST_SAMPLES, start_from_ridge
+from sdml.training.supervision import Supervision
 
 _START = "start.losses"
 _ERRORS = 2.0
@@ -83,16 +80,7 @@ class Learner(Optimised):
         ).to(device)
         self.device = device
         self._settings = settings
-        self._projection_KC = torch.from_numpy(projection_KC.copy()).to(device)
-        self._gram_CC = (
-            None
-            if orthonormal_columns(projection_KC)
-            else self._projection_KC.T @ self._projection_KC
-        )
-        self._temperature = projection_temperature(projection_KC)
-        self._cross_entropy = (
-            settings.method == "classifier" or settings.supervised == "cross_entropy"
-        )
+        self._supervised = Supervision(projection_KC, settings, device)
         self._start_losses_N = torch.zeros(0, device=device)
         self._learning = torch.ones((), device=device)  # 0 in the first epoch after such a start
         self._closed_form = settings.start == "ridge" and settings.lambda_ < 1  # 1: without labels
@@ -118,8 +106,8 @@ class Learner(Optimised):
             start_from_ridge(
                 encoder,
                 *training.some(MOST_SAMPLES, seed=self._settings.seed),
-                self._projection_KC.cpu().numpy(),
-                temperature=self._temperature,
+                self._supervised.projection_KC.cpu().numpy(),
+                temperature=self._supervised.temperature,
                 seed=self._settings.seed,
             )
             return pack(copied(encoder), {})
@@ -175,7 +163,10 @@ class Learner(Optimised):
         worse. So the mean gain in cross-entropy must be more than two of its standard errors.
         """
         losses_N = cross_entropies(
-            codes_NK, self._projection_KC, targets_NC, temperature=self._temperature
+            codes_NK,
+            self._supervised.projection_KC,
+            targets_NC,
+            temperature=self._supervised.temperature,
         )
         if self._at_start:
             self._start_losses_N = losses_N
@@ -241,18 +232,3 @@ class Learner(Optimised):
         )
         supervised = self._supervised(codes_BK, targets_BC)
         return weighted(reconstruction, supervised, self._settings.lambda_)
-
-    def _supervised(self, codes_BK: Tensor, targets_BC: Tensor) -> Tensor:
-        """The part that knows the labels: what the methods differ in."""
-        if self._cross_entropy:
-            return classifier_loss(
-                codes_BK, self._projection_KC, targets_BC, temperature=self._temperature
-            )
-        return supervised_loss(
-            codes_BK,
-            self._projection_KC,
-            targets_BC,
-            gram_CC=self._gram_CC,
-            squared=self._settings.squared,
-            label_count_normalised=self._settings.label_count_normalised,
-        )

@@ -27,7 +27,7 @@ from sdml.errors import DataError, Interrupted
 from sdml.experiment import TrainingSettings
 from sdml.training import checkpoint as checkpoints
 from sdml.training.checkpoint import Arrays, CheckpointSlot
-from sdml.training.data import Samples, TrainingData
+from sdml.training.data import Samples, TrainingData, samples_of
 from sdml.training.device import find_device
 from sdml.training.history import EpochRecord
 from sdml.training.optimised import Optimised
@@ -112,24 +112,8 @@ def fit(
     place = find_device(
         device or settings.device, local_rank=ranks.local_rank, local_size=ranks.local_size
     )
-    classes = projection_KC.shape[1]
     scaling = Scaling.of(data.features_ND) if settings.input == "centred" else None
-    training = Samples(
-        data.features_ND,
-        data.labels,
-        classes=classes,
-        device=place,
-        name="training",
-        scaling=scaling,
-    )
-    validation = Samples(
-        data.validation_features_ND,
-        data.validation_labels,
-        classes=classes,
-        device=place,
-        name="validation",
-        scaling=scaling,
-    )
+    training, validation = samples_of(data, projection_KC.shape[1], place, scaling)
     check_splits(training, validation, settings)
     settings = decided(settings, place)
     with thread_count(threads or settings.threads, share=ranks.local_size):

@@ -1,0 +1,63 @@
+"""The part of a training's loss that knows the labels, with the constants that it needs.
+
+Letters: N samples, K code size, C classes.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from sdml.experiment import TrainingSettings
+from sdml.objectives import classifier_loss, supervised_loss
+from sdml.retrieval.similarity import projection_temperature
+from sdml.subspace import orthonormal_columns
+
+
+class Supervision:
+    """What methods ``sdml`` and ``classifier`` differ in, as a function of codes and targets.
+
+    Attributes:
+        projection_KC: P, on the device.
+        temperature: of the posterior that retrieval uses.
+    """
+
+    def __init__(
+        self,
+        projection_KC: npt.NDArray[np.float32],
+        settings: TrainingSettings,
+        device: torch.device,
+    ) -> None:
+        """Take P to the device.
+
+        Args:
+            projection_KC: P, float32.
+            settings: of the modality.
+            device: of codes and targets.
+        """
+        self.projection_KC = torch.from_numpy(projection_KC.copy()).to(device)
+        self.temperature = projection_temperature(projection_KC)
+        self._settings = settings
+        self._gram_CC = (
+            None
+            if orthonormal_columns(projection_KC)
+            else self.projection_KC.T @ self.projection_KC
+        )
+
+    def __call__(self, codes_NK: Tensor, targets_NC: Tensor) -> Tensor:
+        """The loss, a scalar; arguments as of the objectives."""
+        settings = self._settings
+        if settings.method == "classifier" or settings.supervised == "cross_entropy":
+            return classifier_loss(
+                codes_NK, self.projection_KC, targets_NC, temperature=self.temperature
+            )
+        return supervised_loss(
+            codes_NK,
+            self.projection_KC,
+            targets_NC,
+            gram_CC=self._gram_CC,
+            squared=settings.squared,
+            label_count_normalised=settings.label_count_normalised,
+        )
