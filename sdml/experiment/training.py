@@ -49,12 +49,10 @@ _REFERENCE: dict[str, Any] = {
     "weight_decay": 0.0,
     "hidden": (1024, 1024),
     "selection": "val_sup",
-    "supervised": "norm",
-    "input": "raw",
-    "start": "drawn",
+    "ridge_share": 0.0,
     "least_batches": 1,
 }
-_NOVEL = ("supervised", "input", "start", "least_batches")
+_NOVEL = ("ridge_share", "least_batches")
 _OFF = {name: _REFERENCE[name] for name in _NOVEL}
 _PLAIN = {"normalize_code": True, "squared": False, "label_count_normalised": False}
 _METHODS: dict[str, dict[str, Any]] = {
@@ -67,12 +65,7 @@ _METHODS: dict[str, dict[str, Any]] = {
     },
 }
 _PRESETS: dict[str, dict[str, Any]] = {
-    "sdml": {
-        "supervised": "cross_entropy",
-        "input": "centred",
-        "start": "ridge",
-        "least_batches": 2,
-    },
+    "sdml": {"ridge_share": 0.6, "least_batches": 2},
     "sdml-reference": {},
 }
 
@@ -101,8 +94,8 @@ class TrainingSettings(Settings):
     preset is a start and not a lock. ``classifier`` and ``drcl`` need no decoder, so λ is 0, and
     ``drcl`` has the sizes of its released code. ``drcl`` is there for that method only.
 
-    ``supervised`` is the part that knows the labels, ``input`` how features are scaled before the
-    first layer, ``start`` what the encoder is before the first step. ``least_batches`` makes the
+    ``ridge_share`` is how much of the code a ridge regression in closed form makes; the trained
+    network makes the rest, and each has half of every hidden layer. ``least_batches`` makes the
     batches of a small split smaller, so that an epoch has so many.
     """
 
@@ -119,9 +112,7 @@ class TrainingSettings(Settings):
     hidden: tuple[Annotated[Whole, Field(ge=1)], ...] = _chosen("hidden")
     seed: Annotated[Whole, Field(ge=0)] = 0
     selection: Literal["val_sup", "val_total", "last"] = _chosen("selection")
-    supervised: Literal["norm", "cross_entropy"] = _chosen("supervised")
-    input: Literal["raw", "centred"] = _chosen("input")
-    start: Literal["drawn", "ridge"] = _chosen("start")
+    ridge_share: Annotated[Number, Field(ge=0, lt=1)] = _chosen("ridge_share")
     least_batches: Annotated[Whole, Field(ge=1)] = _chosen("least_batches")
     squared: bool = False
     normalize_code: bool = True
@@ -143,12 +134,10 @@ class TrainingSettings(Settings):
         usual: dict[str, Any] = {}
         if self.method == "sdml":
             usual["drcl"] = None
-            if self.supervised == "cross_entropy":
-                usual |= _PLAIN
-            if self.start == "ridge":
+            if self.ridge_share > 0:
                 usual["normalize_code"] = True
         else:
-            usual |= {**_PLAIN, "preset": None, "supervised": "norm"}
+            usual |= {**_PLAIN, "preset": None}
             usual |= {"lambda_": 0.0, **_OFF} if self.method == "drcl" else {"drcl": None}
             if self.method == "drcl" and self.precision == "bf16":
                 usual["precision"] = "fp32"
@@ -157,8 +146,8 @@ class TrainingSettings(Settings):
             names = ", ".join(name.rstrip("_") for name in strange)
             if self.method == "sdml" and strange != ["drcl"]:
                 raise ValueError(
-                    f"{names}: goes with supervised: norm and start: drawn, which "
-                    "preset: sdml-reference has: say that, or leave it out"
+                    f"{names}: goes with ridge_share: 0, which preset: sdml-reference has: say "
+                    "that, or leave it out"
                 )
             raise ValueError(
                 f"{names}: nothing that method {self.method} has a choice of: leave it out"

@@ -1,6 +1,6 @@
 """What a training minimises, one file for each method."""
 
-from sdml.objectives.classifier import classifier_loss, cross_entropies
+from sdml.objectives.classifier import classifier_loss
 from sdml.objectives.drcl import (
     drcl_loss,
     generalised_cross_entropy,
@@ -12,7 +12,6 @@ from sdml.objectives.sdml import Losses, reconstruction_loss, sdml_loss, supervi
 __all__ = [
     "Losses",
     "classifier_loss",
-    "cross_entropies",
     "drcl_loss",
     "generalised_cross_entropy",
     "mixed",

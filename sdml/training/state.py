@@ -153,8 +153,6 @@ class TrainingState:
     def _improved(self, record: EpochRecord) -> bool:
         if self._settings.selection == "last" or self.best_epoch == 0:
             return True
-        if not self._learner.convincing:
-            return False
         best = self.history[self.best_epoch - 1]
         if self._settings.selection == "val_total":
             return record.validation_loss < best.validation_loss
