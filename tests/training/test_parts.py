@@ -34,7 +34,7 @@ def outputs(state: Arrays, hidden: tuple[int, ...]) -> np.ndarray:
     network = Encoder(20, hidden, 16, normalize=False, generator=torch.Generator())
     network.load_state_dict({name: torch.from_numpy(a) for name, a in state.items()})
     with torch.no_grad():
-        return network(torch.from_numpy(DATA.validation_features_ND)).numpy()
+        return np.asarray(network(torch.from_numpy(DATA.validation_features_ND)))
 
 
 @pytest.mark.parametrize("hidden", [(), (32,), (32, 25), (32, 24, 17)])

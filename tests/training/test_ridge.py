@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from sdml.networks import Encoder
+from sdml.networks import Encoder, unit_rows
 from sdml.retrieval import posterior_representation
 from sdml.retrieval.similarity import projection_temperature
 from sdml.subspace import Subspace
@@ -39,8 +39,8 @@ def fitted(
 
 def codes_of(encoder: Encoder, features: np.ndarray = FEATURES) -> np.ndarray:
     with torch.no_grad():
-        codes = np.asarray(encoder(torch.from_numpy(features)))
-    return codes / np.linalg.norm(codes, axis=1, keepdims=True)
+        codes = encoder(torch.from_numpy(features))
+    return np.asarray(unit_rows(codes))
 
 
 def test_left_out_predictions_are_those_of_regressions_without_the_sample() -> None:
