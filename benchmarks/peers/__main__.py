@@ -36,6 +36,7 @@ def parser() -> argparse.ArgumentParser:
     root.add_argument("--seeds", type=int, metavar="N", help="default 5, with --quick 1")
     root.add_argument("--only", nargs="+", default=[], metavar="NAME", help="these methods")
     root.add_argument("--quick", action="store_true", help="no grid, ten epochs, narrow networks")
+    root.add_argument("--kept", action="store_true", help="the finished cells; run none")
     root.add_argument("--threads", type=int, default=1, metavar="N", help="of a cell; default 1")
     root.add_argument(
         "--output", type=Path, metavar="FOLDER", help="default: .sdml/peers beside the file"
@@ -70,6 +71,7 @@ def _run(arguments: argparse.Namespace) -> int:
         seeds=seeds,
         only=arguments.only,
         quick=arguments.quick,
+        kept=arguments.kept,
         threads=arguments.threads,
         output=(arguments.output or arguments.experiment.parent / ".sdml" / "peers").resolve(),
     )

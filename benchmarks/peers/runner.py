@@ -51,6 +51,7 @@ class Settings:
     quick: bool
     threads: int
     output: Path
+    kept: bool = False  # run nothing
 
 
 def run_table(
@@ -80,7 +81,10 @@ def run_table(
             continue
         for seed in range(settings.seeds if peer.has_seed(facts) else 1):
             request = _request(own, settings, peer, seed, features, subspace, identity)
-            _fill(row, request, tracker, say)
+            if settings.kept:
+                row.cells += filter(None, [_read(request)])
+            else:
+                _fill(row, request, tracker, say)
     return rows, tuple(features)
 
 

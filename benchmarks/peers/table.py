@@ -105,6 +105,8 @@ def _absent(rows: Sequence[Row]) -> Iterator[str]:
     for row in rows:
         if row.refused is not None:
             yield _line([f"{row.peer.name} ({row.peer.paper})", f"refused: {row.refused}"])
+        elif not row.cells and not row.failed:
+            yield _line([f"{row.peer.name} ({row.peer.paper})", "no cell is finished"])
         for reason in row.failed:
             yield _line([f"{row.peer.name} ({row.peer.paper})", f"failed: {reason}"])
     for name, paper, reason in CITED:

@@ -113,6 +113,11 @@ def test_a_table_is_filled_kept_and_tracked(world: Path, here: None) -> None:
     assert logged == tracked_metrics(cell)
     assert logged["map/image_to_text"] == cell["maps"]["cosine"]["image to text"]
     assert tracker.runs[0].logged_tags["peer"] == "mvda"
+    more = replace(settings(world, "mvda", "jrl", "mvdn"), kept=True)
+    finished, _ = run_table(experiment, more, tracker, said.append)
+    assert [len(row.cells) for row in finished] == [1, 0, 0]
+    assert "no cell is finished" in markdown(finished, modalities)
+    assert len(tracker.runs) == 2
     text = markdown(rows, modalities)
     assert "| mvda, cosine | " in text
     assert "| classifier, inner | " in text
