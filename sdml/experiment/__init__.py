@@ -4,6 +4,7 @@ from sdml.experiment.base import SPLITS, SplitName
 from sdml.experiment.cluster import ClusterSettings, ResourceSettings, TolerationSettings
 from sdml.experiment.evaluation import EvaluationSettings
 from sdml.experiment.file import dump_experiment, parse_experiment, read_experiment
+from sdml.experiment.methods import DrclSettings, MtlsSettings
 from sdml.experiment.modality import (
     ExtractorSettings,
     KeySettings,
@@ -13,7 +14,7 @@ from sdml.experiment.modality import (
 )
 from sdml.experiment.settings import Experiment, SweepSettings
 from sdml.experiment.subspace import SubspaceSettings
-from sdml.experiment.training import DrclSettings, TrainingSettings
+from sdml.experiment.training import TrainingSettings
 
 __all__ = [
     "SPLITS",
@@ -24,6 +25,7 @@ __all__ = [
     "ExtractorSettings",
     "KeySettings",
     "ModalitySettings",
+    "MtlsSettings",
     "ResourceSettings",
     "SplitName",
     "SplitSettings",

@@ -7,15 +7,18 @@ from sdml.objectives.drcl import (
     mixed,
     true_class_log_probability,
 )
+from sdml.objectives.mtls import Transfer, mtls_loss
 from sdml.objectives.sdml import Losses, reconstruction_loss, sdml_loss, supervised_loss, weighted
 
 __all__ = [
     "Losses",
+    "Transfer",
     "classifier_loss",
     "cross_entropies",
     "drcl_loss",
     "generalised_cross_entropy",
     "mixed",
+    "mtls_loss",
     "reconstruction_loss",
     "sdml_loss",
     "supervised_loss",

@@ -17,8 +17,9 @@ from sdml.errors import TrainingError, UserError
 from sdml.experiment import TrainingSettings
 from sdml.steps.context import Context
 from sdml.steps.identity import training_identity
+from sdml.steps.plan import Plan, planned
 from sdml.steps.sweep_group import OnEpochs, Work, ending, train_group
-from sdml.steps.train import Made, Plan, planned, settings_of
+from sdml.steps.train import Made, settings_of
 from sdml.training.device import find_device
 from sdml.training.precision import decided
 
@@ -63,7 +64,7 @@ def sweep_settings(
 
     Args:
         modality: a name in the experiment file.
-        lambdas: by default the file's ``sweep.lambdas``; for drcl its only one.
+        lambdas: by default the file's ``sweep.lambdas``; for drcl and mtls their only one.
         seeds: how many, from the file's own upwards.
         learning_rates: by default the file's own.
 
@@ -75,8 +76,9 @@ def sweep_settings(
     if seeds < 1:
         raise UserError(f"--seeds must be at least 1, not {seeds}")
     chosen = lambdas
-    if chosen is None:  # λ means nothing to drcl
-        chosen = [own.lambda_] if own.method == "drcl" else context.experiment.sweep.lambdas
+    if chosen is None:  # λ means nothing to drcl and mtls
+        only = own.method in ("drcl", "mtls")
+        chosen = [own.lambda_] if only else context.experiment.sweep.lambdas
     rates = [own.learning_rate] if learning_rates is None else learning_rates
     for name, values in (("--lambda", chosen), ("--learning-rate", rates)):
         if not values or len(set(values)) != len(values):
@@ -177,7 +179,7 @@ def sweep(
 
 def _with(plan: Plan, settings: TrainingSettings) -> Plan:
     settings = decided(settings, find_device(settings.device))
-    identity = training_identity(settings, plan.features, plan.subspace_version)
+    identity = training_identity(settings, plan.features, plan.subspace_version, plan.partner)
     return replace(plan, settings=settings, identity=identity)
 
 

@@ -159,13 +159,13 @@ def ways(
 ) -> BatchedLearnerType:
     """What trains these settings best on a device: batched matrices, or turns.
 
-    By turns: drcl, whose batches lose rows that differ from setting to setting; bf16; a start in
+    By turns: drcl and mtls, which compare the rows of a batch with each other; bf16; a start in
     closed form, and the cross-entropy that goes with it; and large networks on a CPU, where one
     batched product costs as much as its parts.
     """
     widths = [features, *settings[0].hidden, len(projection_KC)]
     weights = sum(inputs * outputs for inputs, outputs in pairwise(widths))
-    plain = settings[0].method != "drcl" and settings[0].precision == "fp32"
+    plain = settings[0].method not in ("drcl", "mtls") and settings[0].precision == "fp32"
     plain = plain and settings[0].start == "drawn" and settings[0].supervised == "norm"
     stacks = plain and (device.type != "cpu" or weights <= _SMALL)
     return StackedLearner if stacks else TurnsLearner

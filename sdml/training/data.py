@@ -43,12 +43,17 @@ class TrainingData:
         labels: int32 (N,) with -1 for unlabelled, or uint8 (N, C) multi-hot with zero rows.
         validation_features_ND: as ``features_ND``.
         validation_labels: as ``labels``.
+        partner_NK: float32, the codes that the training samples' pairs have in another modality;
+            None unless the method needs them.
+        validation_partner_NK: as ``partner_NK``.
     """
 
     features_ND: npt.NDArray[np.float32]
     labels: npt.NDArray[Any]
     validation_features_ND: npt.NDArray[np.float32]
     validation_labels: npt.NDArray[Any]
+    partner_NK: npt.NDArray[np.float32] | None = None
+    validation_partner_NK: npt.NDArray[np.float32] | None = None
 
 
 class Samples:
@@ -68,6 +73,7 @@ class Samples:
         name: str,
         room: int | None = None,
         scaling: Scaling | None = None,
+        partner_NK: npt.NDArray[np.float32] | None = None,
     ) -> None:
         """Check one split.
 
@@ -79,6 +85,7 @@ class Samples:
             name: of the split, for errors.
             room: bytes that its features may take; by default half of what ``device`` has left.
             scaling: of what :meth:`batches` and :meth:`blocks` return; None leaves it as it is.
+            partner_NK: see :class:`TrainingData`; K more columns of the targets.
 
         Raises:
             DataError: shapes do not fit together, or a label is outside the classes.
@@ -94,12 +101,18 @@ class Samples:
                 f"the {name} split must have one label a sample, but has {len(labels)} labels "
                 f"for {len(features_ND)} samples: prepare the modality again"
             )
+        if partner_NK is not None and len(partner_NK) != len(features_ND):
+            raise DataError(
+                f"each sample of the {name} split must have its pair, but there are "
+                f"{len(partner_NK)} for {len(features_ND)} samples: prepare both modalities again"
+            )
         self.labelled = int((labels.any(axis=1) if labels.ndim == 2 else labels >= 0).sum())
         self._shape: tuple[int, int] = features_ND.shape
         self._classes_C = torch.arange(classes, device=device)
         self._device = device
         held = labels.astype(np.int32) if labels.ndim == 1 else (labels > 0).astype(np.uint8)
         self._labels = _tensor(held, device)
+        self._partner_NK = None if partner_NK is None else _tensor(partner_NK, device)
         self._source = _source(features_ND, device, name, room)
         if self._source is None:
             rows_ND = np.ascontiguousarray(features_ND, dtype=np.float32)
@@ -138,7 +151,7 @@ class Samples:
             gathered = self._gathered(order_N, starts)
         with closing(gathered):
             for start, features_BD in zip(starts, gathered, strict=True):
-                targets_BC = self._targets(self._labels[order_N[start : start + size]])
+                targets_BC = self._held_against(order_N[start : start + size])
                 yield self._scaled(features_BD), targets_BC
 
     def blocks(self) -> Generator[tuple[Tensor, Tensor]]:
@@ -153,7 +166,7 @@ class Samples:
             blocks = (self._features_ND[start : start + _BLOCK] for start in starts)
         with closing(blocks):
             for start, features_BD in zip(starts, blocks, strict=True):
-                targets_BC = self._targets(self._labels[start : start + _BLOCK])
+                targets_BC = self._held_against(slice(start, start + _BLOCK))
                 yield self._scaled(features_BD), targets_BC
 
     def some(
@@ -183,6 +196,13 @@ class Samples:
             torch.index_select(self._features_ND, 0, chosen_B, out=features_BD)
             yield features_BD
 
+    def _held_against(self, rows: Tensor | slice) -> Tensor:
+        """Targets of some samples, and their pairs' codes, if there are any, in more columns."""
+        targets_BC = self._targets(self._labels[rows])
+        if self._partner_NK is None:
+            return targets_BC
+        return torch.cat((targets_BC, self._partner_NK[rows]), dim=1)
+
     def _targets(self, labels: Tensor) -> Tensor:
         """Multi-hot float32 (B, C) of labels in either form."""
         if labels.ndim == 2:
@@ -205,10 +225,23 @@ def samples_of(
         DataError: see :class:`Samples`.
     """
     training, validation = (
-        Samples(features_ND, labels, classes=classes, device=device, name=name, scaling=scaling)
-        for name, features_ND, labels in (
-            ("training", data.features_ND, data.labels),
-            ("validation", data.validation_features_ND, data.validation_labels),
+        Samples(
+            features_ND,
+            labels,
+            classes=classes,
+            device=device,
+            name=name,
+            scaling=scaling,
+            partner_NK=partner_NK,
+        )
+        for name, features_ND, labels, partner_NK in (
+            ("training", data.features_ND, data.labels, data.partner_NK),
+            (
+                "validation",
+                data.validation_features_ND,
+                data.validation_labels,
+                data.validation_partner_NK,
+            ),
         )
     )
     return training, validation

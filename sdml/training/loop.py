@@ -188,6 +188,8 @@ def check_splits(training: Samples, validation: Samples, settings: TrainingSetti
             f"the training split must fill at least one batch, but has {len(training)} samples "
             f"and batch_size is {settings.batch_size}: lower batch_size"
         )
+    if settings.method == "mtls":  # pairs are enough
+        return
     if validation.labelled == 0:
         raise DataError(
             f"the validation split must have labelled samples to select an epoch by, but none of "
