@@ -4,7 +4,7 @@ from sdml.experiment.base import SPLITS, SplitName
 from sdml.experiment.cluster import ClusterSettings, ResourceSettings, TolerationSettings
 from sdml.experiment.evaluation import EvaluationSettings
 from sdml.experiment.file import dump_experiment, parse_experiment, read_experiment
-from sdml.experiment.methods import DrclSettings, MtlsSettings
+from sdml.experiment.methods import SECTIONS, DrclSettings, MtlsSettings
 from sdml.experiment.modality import (
     ExtractorSettings,
     KeySettings,
@@ -17,6 +17,7 @@ from sdml.experiment.subspace import SubspaceSettings
 from sdml.experiment.training import TrainingSettings
 
 __all__ = [
+    "SECTIONS",
     "SPLITS",
     "ClusterSettings",
     "DrclSettings",

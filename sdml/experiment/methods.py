@@ -9,7 +9,9 @@ from pydantic import Field, field_validator
 from sdml.experiment.base import Number, Settings, Whole, checked_name
 
 SECTIONS = ("drcl", "mtls")
-"""Methods with a section."""
+"""Methods with a section. They also compare every sample of a batch with every other, so that one
+process must have all of it.
+"""
 
 
 class DrclSettings(Settings):

@@ -7,13 +7,13 @@ but labels tell whether two feature sets can be in the same order.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from sdml.errors import DataError, ExperimentError, NotFoundError, SubspaceError
+from sdml.errors import DataError, NotFoundError, SubspaceError
 from sdml.experiment import SplitName, TrainLabelSettings
 from sdml.steps.context import Context, origin
 from sdml.steps.encoders import codes_of, newest_encoders, open_encoder
@@ -109,31 +109,6 @@ def partner_codes(
     with thread_count(1):
         training, validation = (codes_of(context, encoder, split)[0] for split in _PAIRED)
     return training, validation
-
-
-def in_order(context: Context, modalities: Sequence[str]) -> list[list[str]]:
-    """Modalities in groups: each partner stands in an earlier group, if it is among them.
-
-    Raises:
-        ExperimentError: there is no such modality, or partners go round in a circle.
-    """
-    partners = {}
-    for name in modalities:
-        context.modality(name)
-        partners[name] = partner_of(context, name)
-    groups: list[list[str]] = []
-    left = list(modalities)
-    while left:
-        ready = [name for name in left if partners[name] not in left]
-        if not ready:
-            raise ExperimentError(
-                f"{', '.join(left)} are each other's partners in method mtls, so none can be "
-                "trained first: train them one at a time with --modality, the first by another "
-                "method"
-            )
-        groups.append(ready)
-        left = [name for name in left if name not in ready]
-    return groups
 
 
 def _labels(context: Context, version: Version, split: SplitName) -> npt.NDArray[Any]:
