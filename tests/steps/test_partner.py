@@ -58,7 +58,9 @@ def test_the_partner_stands_in_manifest_and_tracking(tmp_path: Path) -> None:
     image, text = train(context, "image"), train(context, "text")
     version = context.catalog.get(text.encoder)
     assert context.catalog.get(version.manifest.made_from["partner"]).uri == image.encoder
-    assert version.manifest.settings["mtls"]["partner"] == "image"
+    section = version.manifest.settings["mtls"]
+    assert isinstance(section, dict)
+    assert section["partner"] == "image"
     of_image, of_text = runs(context)
     assert of_text.logged_tags["partner"] == of_text.logged_params["partner"] == image.encoder
     assert "partner" not in {*of_image.logged_tags, *of_image.logged_params}
