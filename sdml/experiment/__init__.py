@@ -12,6 +12,7 @@ from sdml.experiment.modality import (
     SplitSettings,
     TrainLabelSettings,
 )
+from sdml.experiment.pseudo_labels import PseudoLabelSettings
 from sdml.experiment.settings import Experiment, SweepSettings
 from sdml.experiment.subspace import SubspaceSettings
 from sdml.experiment.training import TrainingSettings
@@ -27,6 +28,7 @@ __all__ = [
     "KeySettings",
     "ModalitySettings",
     "MtlsSettings",
+    "PseudoLabelSettings",
     "ResourceSettings",
     "SplitName",
     "SplitSettings",

@@ -11,10 +11,17 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 from sdml.experiment.base import Number, Settings, Whole
 from sdml.experiment.methods import SECTIONS, DrclSettings, MtlsSettings
+from sdml.experiment.pseudo_labels import PseudoLabelSettings, threshold_alone
 
 Method = Literal["sdml", "classifier", "drcl", "mtls"]
 Preset = Literal["sdml", "sdml-reference"]
@@ -36,6 +43,7 @@ _REFERENCE: dict[str, Any] = {
 }
 _NOVEL = ("supervised", "input", "start", "least_batches")
 _OFF = {name: _REFERENCE[name] for name in _NOVEL}
+_UNSAID = {"drcl": None, "mtls": None, "pseudo_labels": None, "precision": "fp32"}
 _PLAIN = {"normalize_code": True, "squared": False, "label_count_normalised": False}
 _METHODS: dict[str, dict[str, Any]] = {
     "classifier": {"lambda_": 0.0},
@@ -119,6 +127,7 @@ class TrainingSettings(Settings):
         default_factory=lambda said: DrclSettings() if said.get("method") == "drcl" else None
     )
     mtls: MtlsSettings | None = None
+    pseudo_labels: Annotated[PseudoLabelSettings | None, BeforeValidator(threshold_alone)] = None
 
     @model_validator(mode="after")
     def _settings_of_method(self) -> Self:
@@ -134,8 +143,10 @@ class TrainingSettings(Settings):
             usual |= {"lambda_": 0.0, **_OFF}
         if self.method == "mtls":
             usual |= {"lambda_": 0.0, "start": "drawn", "least_batches": 1}
-        if self.method in SECTIONS and self.precision == "bf16":
-            usual["precision"] = "fp32"
+        if self.method in SECTIONS:
+            usual["pseudo_labels"] = None
+            if self.precision == "bf16":
+                usual["precision"] = "fp32"
         strange = [name for name, value in usual.items() if getattr(self, name) != value]
         if strange:
             names = ", ".join(name.rstrip("_") for name in strange)
@@ -160,7 +171,7 @@ class TrainingSettings(Settings):
     def _without_other_methods(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """What decides nothing is not said, so that older digests stay."""
         said: dict[str, Any] = dump(self)
-        for name, usual in {"drcl": None, "mtls": None, "precision": "fp32"}.items():
+        for name, usual in _UNSAID.items():
             if said.get(name, ...) == usual:
                 del said[name]
         return said

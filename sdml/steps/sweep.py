@@ -120,12 +120,17 @@ def sweep(
 
     Raises:
         ExperimentError, NotFoundError, SubspaceError: as of :func:`sdml.steps.train.train`.
-        UserError: ``at_once`` is below 1.
+        UserError: ``at_once`` is below 1, or the settings have pseudo-labels.
         TrainingError: a loss was no longer finite; the other settings' encoders are published.
         Interrupted: ``stop`` said so. The tracking runs end as killed.
     """
     if at_once is not None and at_once < 1:
         raise UserError(f"--at-once must be at least 1, not {at_once}")
+    if settings[0].pseudo_labels is not None:
+        raise UserError(
+            "a sweep's settings share their batches, but each would have pseudo_labels of its own: "
+            "leave pseudo_labels out, or train them one by one with sdml train"
+        )
     start = time.perf_counter()
     first = planned(context, modality, settings[0], features)
     plans = [_with(first, each) for each in settings]

@@ -162,6 +162,8 @@ def epoch_metrics(epoch: EpochRecord) -> dict[str, float]:
     }
     if math.isnan(epoch.samples_per_second):
         del metrics["samples_per_second"]
+    if epoch.pseudo_labelled is not None:
+        metrics["pseudo_labelled/train"] = epoch.pseudo_labelled
     return metrics
 
 

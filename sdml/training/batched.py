@@ -172,6 +172,11 @@ def ways(
 
 
 def _check_alike(settings: Sequence[TrainingSettings]) -> None:
+    if settings[0].pseudo_labels is not None:
+        raise ExperimentError(
+            "settings that are trained at once share their batches, but each would have "
+            "pseudo_labels of its own: train them one by one, or leave pseudo_labels out"
+        )
     first, *others = (each.model_dump(by_alias=True) for each in settings)
     for other in others:
         names = [n for n, value in first.items() if other[n] != value and n not in MAY_DIFFER]

@@ -111,7 +111,8 @@ class Samples:
         self._classes_C = torch.arange(classes, device=device)
         self._device = device
         held = labels.astype(np.int32) if labels.ndim == 1 else (labels > 0).astype(np.uint8)
-        self._labels = _tensor(held, device)
+        self._given = _tensor(held, device)
+        self._labels = self._given  # with guesses, from epoch to epoch
         self._partner_NK = None if partner_NK is None else _tensor(partner_NK, device)
         self._source = _source(features_ND, device, name, room)
         if self._source is None:
@@ -151,14 +152,16 @@ class Samples:
             gathered = self._gathered(order_N, starts)
         with closing(gathered):
             for start, features_BD in zip(starts, gathered, strict=True):
-                targets_BC = self._held_against(order_N[start : start + size])
+                targets_BC = self._held_against(self._labels, order_N[start : start + size])
                 yield self._scaled(features_BD), targets_BC
 
-    def blocks(self) -> Generator[tuple[Tensor, Tensor]]:
+    def blocks(self, *, guesses: bool = True) -> Generator[tuple[Tensor, Tensor]]:
         """All samples in order, in blocks: (features_BD, targets_BC).
 
-        As with :meth:`batches`, the features of one may be overwritten by the next.
+        As with :meth:`batches`, the features of one may be overwritten by the next. Without
+        ``guesses`` the targets are those of the labels alone.
         """
+        labels = self._labels if guesses else self._given
         starts = range(0, len(self), _BLOCK)
         if self._source is not None:
             blocks = stream(self._source, None, starts, len(self), self._device)
@@ -166,14 +169,27 @@ class Samples:
             blocks = (self._features_ND[start : start + _BLOCK] for start in starts)
         with closing(blocks):
             for start, features_BD in zip(starts, blocks, strict=True):
-                targets_BC = self._held_against(slice(start, start + _BLOCK))
+                targets_BC = self._held_against(labels, slice(start, start + _BLOCK))
                 yield self._scaled(features_BD), targets_BC
+
+    def guess(self, classes_N: npt.NDArray[np.int32]) -> None:
+        """From now on these classes count as labels, in place of earlier guesses; -1 for none.
+
+        Args:
+            classes_N: of unlabelled samples.
+        """
+        guesses_N = torch.from_numpy(classes_N.copy()).to(self._device)
+        if self._given.ndim == 1:
+            self._labels = torch.where(guesses_N >= 0, guesses_N, self._given)
+        else:
+            hot_NC = (guesses_N[:, None] == self._classes_C).to(self._given.dtype)
+            self._labels = self._given | hot_NC
 
     def some(
         self, most: int, *, seed: int
     ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
         """Features and targets of up to ``most`` labelled samples, on the CPU."""
-        targets_NC = self._targets(self._labels).cpu().numpy()
+        targets_NC = self._targets(self._given).cpu().numpy()
         rows_N = np.flatnonzero(targets_NC.any(axis=1))
         if len(rows_N) > most:
             rows_N = np.sort(np.random.default_rng(seed).permutation(rows_N)[:most])
@@ -196,9 +212,9 @@ class Samples:
             torch.index_select(self._features_ND, 0, chosen_B, out=features_BD)
             yield features_BD
 
-    def _held_against(self, rows: Tensor | slice) -> Tensor:
+    def _held_against(self, labels: Tensor, rows: Tensor | slice) -> Tensor:
         """Targets of some samples, and their pairs' codes, if there are any, in more columns."""
-        targets_BC = self._targets(self._labels[rows])
+        targets_BC = self._targets(labels[rows])
         if self._partner_NK is None:
             return targets_BC
         return torch.cat((targets_BC, self._partner_NK[rows]), dim=1)

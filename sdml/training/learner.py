@@ -151,6 +151,10 @@ class Learner(Optimised):
         reconstruction = (torch.stack(reconstructions) * shares).sum()
         return torch.stack(weighted(reconstruction, supervised, self._settings.lambda_))
 
+    def posterior(self, features_BD: Tensor) -> Tensor:
+        """See :meth:`Optimised.posterior`."""
+        return self._supervised.posterior(self.encoder(features_BD))
+
     @property
     def _at_start(self) -> bool:
         """The first epoch changes nothing, so that a start in closed form can be selected."""

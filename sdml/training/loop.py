@@ -119,7 +119,7 @@ def fit(
     with thread_count(threads or settings.threads, share=ranks.local_size):
         make = learner_type or ranks.learner
         learner = make(training.features, projection_KC, settings, place)
-        state = TrainingState(learner, training, validation, settings, clock)
+        state = TrainingState(learner, training, validation, settings, clock, ranks.first)
         mark = checkpoints.fingerprint(settings, projection_KC, data_identity)
         kept = ranks.first(checkpoint.load) if checkpoint else None
         resumed = kept is not None and state.resume(kept, mark)
