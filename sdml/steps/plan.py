@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
 
 from sdml.errors import SubspaceError, TrainingError
 from sdml.experiment import SplitName, TrainingSettings
@@ -16,6 +20,10 @@ from sdml.subspace import Subspace
 from sdml.training import ALONE, Ranks, TrainingData
 from sdml.training.device import find_device
 from sdml.training.precision import decided
+
+Codes = npt.NDArray[np.float32] | None
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +68,14 @@ class Plan:
         names = (record.name for record in features.manifest.objects)
         catalog.bring(features, [n for n in names if n.startswith(("train.", "validation."))])
         training, validation = read("train"), read("validation")
-        codes = partner_codes(self.context, self.partner.encoder) if self.partner else (None, None)
+        codes: tuple[Codes, Codes] = (None, None)
+        if self.partner is not None:
+            logger.info(
+                "method mtls, our reading of it and not the authors' method, trains %s against %s",
+                self.modality,
+                self.partner.encoder.uri,
+            )
+            codes = partner_codes(self.context, self.partner.encoder)
         return TrainingData(
             features_ND=training.features_ND,
             labels=training.labels,

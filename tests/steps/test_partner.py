@@ -50,6 +50,7 @@ def test_text_against_the_codes_of_images_retrieves_both_ways(tmp_path: Path) ->
         assert direction["recall"]["1"] > 0.5  # by chance 0.2
         assert direction["median_rank"] <= 2
     assert report["clustering"]["ami"] > 0.2
+    assert "not its authors' method" in report["details"]["encoder text"]
     assert image.encoder in {v.uri for v in context.catalog.versions("encoder", "image")}
 
 
