@@ -11,11 +11,12 @@ from sdml.experiment.base import Number, Settings, Whole
 
 class PseudoLabelSettings(Settings):
     """From ``start_epoch`` on, at the start of each epoch, an unlabelled training sample counts for
-    its most likely class, if the encoder's posterior of that is at least ``threshold``.
+    its most likely class, if the encoder's posterior of that is at least ``threshold``. Earlier, an
+    encoder is sure of what is wrong.
     """
 
     threshold: Annotated[Number, Field(gt=0, le=1)] = 0.9
-    start_epoch: Annotated[Whole, Field(ge=1)] = 2
+    start_epoch: Annotated[Whole, Field(ge=1)] = 20
 
 
 def threshold_alone(value: object) -> object:

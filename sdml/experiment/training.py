@@ -158,6 +158,12 @@ class TrainingSettings(Settings):
             raise ValueError(
                 f"{names}: nothing that method {self.method} has a choice of: leave it out"
             )
+        begun = self.pseudo_labels.start_epoch if self.pseudo_labels else 0
+        if begun > self.epochs:
+            raise ValueError(
+                f"pseudo_labels.start_epoch is {begun}, but there are {self.epochs} epochs: lower "
+                "it, or leave pseudo_labels out"
+            )
         if self.method == "drcl" and self.drcl is None:
             raise ValueError("method drcl needs its own section: leave drcl out for the defaults")
         if self.method == "mtls" and self.mtls is None:

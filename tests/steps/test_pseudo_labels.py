@@ -15,6 +15,7 @@ from sdml.steps.train import train
 from tests.steps.conftest import MakeContext
 from tests.steps.trained import runs, weights
 
+SOON = {"threshold": 0.6, "start_epoch": 2}
 HIDDEN = {"image": {"train_labels": {"hidden": 0.8}}}
 
 
@@ -29,14 +30,14 @@ def counted(context: Context, run: int) -> list[float]:
 
 
 def test_hidden_labels_are_guessed_counted_and_told(make: MakeContext) -> None:
-    context = make("image", **sections(0.6))
+    context = make("image", **sections(SOON))
     prepare(context)
     trained = train(context, "image")
     counts = counted(context, 0)
     assert counts[0] == 0
     assert max(counts) > 10  # of 36 samples 30 or so are unlabelled
     version = context.catalog.get(trained.encoder)
-    assert version.manifest.settings["pseudo_labels"] == {"threshold": 0.6, "start_epoch": 2}
+    assert version.manifest.settings["pseudo_labels"] == SOON
     history = json.loads(context.catalog.read(version, "history.json"))
     assert [epoch["pseudo_labelled"] for epoch in history] == counts
 
@@ -52,7 +53,7 @@ def test_hidden_labels_are_guessed_counted_and_told(make: MakeContext) -> None:
 
 
 def test_a_sweep_is_refused_before_it_starts(make: MakeContext) -> None:
-    context = make("image", **sections(0.6))
+    context = make("image", **sections(SOON))
     prepare(context)
     with pytest.raises(UserError, match="leave pseudo_labels out"):
         sweep(context, "image", sweep_settings(context, "image", lambdas=[0.2, 0.4]))

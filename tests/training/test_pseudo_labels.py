@@ -35,7 +35,7 @@ def settings(**changes: Any) -> TrainingSettings:
         "learning_rate": 1e-3,
         "threads": 1,
         "checkpoint_seconds": 0,
-        "pseudo_labels": 0.7,
+        "pseudo_labels": {"threshold": 0.7, "start_epoch": 2},
     }
     return TrainingSettings.model_validate(base | changes)
 
@@ -85,10 +85,12 @@ def without_speed(result: FitResult) -> list[Any]:
 
 def test_the_section() -> None:
     for written in (0.8, {"threshold": 0.8}):
-        made = settings(pseudo_labels=written).pseudo_labels
+        made = settings(epochs=20, pseudo_labels=written).pseudo_labels
         assert made is not None
-        assert made.model_dump() == {"threshold": 0.8, "start_epoch": 2}
-    assert settings(pseudo_labels=1).pseudo_labels is not None
+        assert made.model_dump() == {"threshold": 0.8, "start_epoch": 20}
+    assert settings(epochs=20, pseudo_labels=1).pseudo_labels is not None
+    with pytest.raises(ValueError, match="start_epoch is 20, but there are 19 epochs"):
+        settings(epochs=19, pseudo_labels=0.8)
     off = settings(pseudo_labels=None)
     assert off.pseudo_labels is None
     assert "pseudo_labels" not in off.model_dump()
@@ -145,7 +147,7 @@ def test_guesses_stand_in_the_batches_until_the_next(columns: bool) -> None:
 
 @pytest.mark.parametrize("preset", ["sdml", "sdml-reference"])
 def test_they_are_right_far_above_chance_and_counted(preset: str) -> None:
-    made = settings(preset=preset, epochs=30, pseudo_labels=0.8)
+    made = settings(preset=preset, epochs=30, pseudo_labels={"threshold": 0.8, "start_epoch": 10})
     state = trained(made)
     guesses = state.guesses_N
     sure = guesses >= 0
@@ -153,7 +155,8 @@ def test_they_are_right_far_above_chance_and_counted(preset: str) -> None:
     assert (guesses[sure] == true_classes()[:300][sure]).mean() > 0.8  # by chance 0.25
     assert not (sure & (few_labels().labels >= 0)).any()
     counts = [record.pseudo_labelled for record in state.history]
-    assert counts[0] == 0  # start_epoch is 2
+    assert counts[:9] == [0] * 9
+    assert counts[9]
     assert counts[-1] == sure.sum()
 
 
@@ -172,9 +175,7 @@ def trained(made: TrainingSettings) -> TrainingState:
 
 def test_off_and_without_unlabelled_samples_nothing_changes() -> None:
     plain = fit(few_labels(), P, settings(pseudo_labels=None))
-    never = fit(few_labels(), P, settings(pseudo_labels={"threshold": 0.7, "start_epoch": 99}))
-    unsure = fit(few_labels(), P, settings(pseudo_labels=1.0))
-    assert same(plain, never)
+    unsure = fit(few_labels(), P, settings(pseudo_labels={"threshold": 1.0, "start_epoch": 2}))
     assert same(plain, unsure)
     assert {record.pseudo_labelled for record in plain.history} == {None}
     assert not same(plain, fit(few_labels(), P, settings(selection="last")))
