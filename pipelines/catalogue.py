@@ -150,9 +150,10 @@ def _check_partners(name: str, experiment: Experiment, chosen: Sequence[str]) ->
         if mtls is not None and mtls.partner in chosen:
             raise ExperimentError(
                 f"modalities.{modality}: method mtls trains it against the stored codes of "
-                f"{mtls.partner}, but the {name} pipeline trains both at the same time: leave "
-                f"{modality} out of this run (--modality names the others), and train it "
-                f"afterwards with the {new_modality.NAME} pipeline and --modality {modality}"
+                f"{mtls.partner}, but the {name} pipeline trains both at the same time: train "
+                f"{mtls.partner} before, by 'sdml train' or in a run without {modality} "
+                f"(--modality names the others), then {modality} with the {new_modality.NAME} "
+                f"pipeline and --modality {modality}"
             )
 
 

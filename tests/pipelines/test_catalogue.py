@@ -158,7 +158,7 @@ def test_a_partner_is_not_trained_in_the_same_run(tmp_path: Path) -> None:
     experiment = read_experiment(
         write_experiment(tmp_path, modalities=modalities, training=training)
     )
-    said = "leave text out of this run .* new-modality pipeline and --modality text"
+    said = "in a run without text .* new-modality pipeline and --modality text"
     for name in ("train", "new-modality"):
         with pytest.raises(ExperimentError, match=said):
             arguments_for(name, experiment, modalities=None)
