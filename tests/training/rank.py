@@ -58,7 +58,7 @@ def outcome(result: FitResult) -> dict[str, Any]:
     digest = hashlib.sha256()
     for name, array in sorted(result.encoder_state.items()):
         digest.update(name.encode() + array.tobytes())
-    history = [dataclasses.asdict(record) for record in result.history]
+    history = [record.as_json() for record in result.history]
     for record in history:
         del record["samples_per_second"]
     return {
