@@ -29,20 +29,11 @@ class Variant:
 
 
 _STEPS: dict[str, dict[str, Any]] = {
-    "centred": {**_REFERENCE, "input": "centred"},
-    "cross-entropy": {**_REFERENCE, "input": "centred", "supervised": "cross_entropy"},
-    "without reconstruction": {
-        **_REFERENCE,
-        "input": "centred",
-        "supervised": "cross_entropy",
-        "lambda": 0.0,
-    },
-    "weight decay": {**_REFERENCE, "input": "centred", "weight_decay": 1e-3},
-    "narrow": {**_REFERENCE, "input": "centred", "hidden": [128, 128]},
-    "start, norm": {"supervised": "norm"},
-    "start alone": {"epochs": 1},
-    "start, slow": {"learning_rate": 2e-5},
-    "start, no lambda": {"lambda": 0.0},
+    "no ridge": {"ridge_share": 0.0},
+    "no ridge, weight decay": {"ridge_share": 0.0, "weight_decay": 1e-3},
+    "no ridge, narrow": {"ridge_share": 0.0, "hidden": [128, 128]},
+    "no ridge, no lambda": {"ridge_share": 0.0, "lambda": 0.0},
+    **{f"ridge {share}": {"ridge_share": share} for share in (0.25, 0.5, 0.75, 0.999)},
 }
 _METHODS: dict[str, dict[str, Any]] = {
     "sdml": {},

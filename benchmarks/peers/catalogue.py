@@ -18,7 +18,7 @@ from benchmarks.peers.mvda_vc import MvDAVC
 from benchmarks.peers.mvdn import MvDN
 from benchmarks.peers.mvldan import MvLDAN
 from benchmarks.peers.peer import Peer
-from benchmarks.peers.sdml_peer import SDML
+from benchmarks.peers.sdml_peer import SDML, SDMLReference
 from sdml.errors import UserError
 from sdml.experiment import Experiment
 
@@ -40,7 +40,7 @@ CITED = (
 
 
 def all_peers(experiment: Experiment) -> dict[str, Peer]:
-    """Every method by name; SDML has the settings of the experiment."""
+    """Every method by name; SDML has the settings of the experiment, with both presets."""
     peers: list[Peer] = [
         MCCA(),
         GMLDA(),
@@ -57,10 +57,8 @@ def all_peers(experiment: Experiment) -> dict[str, Peer]:
         MvDN(),
         MvLDAN(),
         Classifier(),
-        SDML(
-            subspace=experiment.subspace,
-            training={name: experiment.training_of(name) for name in experiment.modalities},
-        ),
+        SDMLReference.of(experiment),
+        SDML.of(experiment),
     ]
     return {peer.name: peer for peer in peers}
 

@@ -1,7 +1,8 @@
 """SDML itself, through the product's own training: each modality alone, against a fixed P.
 
 Hu, Zhen, Peng and Liu, Scalable deep multimodal learning for cross-modal retrieval, SIGIR 2019,
-with the settings of the experiment file. The seed replaces those of the subspace and of the
+with the settings of the experiment file but for the preset: ``sdml`` has the default one,
+``sdml-reference`` the published one. The seed replaces those of the subspace and of the
 networks; the epoch is selected by the validation loss of one modality, not by retrieval, and
 there is no grid. Ranked by the cosine, as published, and by the posterior product.
 """
@@ -18,7 +19,7 @@ import torch
 from benchmarks.peers.deep import QUICK_EPOCHS, quick_widths, tensor
 from benchmarks.peers.peer import Map, Peer, Projector, Ranking
 from benchmarks.peers.views import FloatArray, Views
-from sdml.experiment import SubspaceSettings, TrainingSettings
+from sdml.experiment import Experiment, SubspaceSettings, TrainingSettings
 from sdml.networks import Encoder
 from sdml.subspace import Subspace
 from sdml.training import FitResult, TrainingData, fit
@@ -26,7 +27,7 @@ from sdml.training import FitResult, TrainingData, fit
 
 @dataclass(frozen=True, kw_only=True)
 class SDML(Peer):
-    """The product, with the settings of each modality of an experiment."""
+    """The default preset."""
 
     name: ClassVar[str] = "sdml"
     paper: ClassVar[str] = "Hu et al., SIGIR 2019"
@@ -38,6 +39,19 @@ class SDML(Peer):
 
     subspace: SubspaceSettings
     training: Mapping[str, TrainingSettings]
+
+    @classmethod
+    def of(cls, experiment: Experiment) -> Self:
+        """With the settings of each modality, the preset's keys as the preset has them."""
+        preset = TrainingSettings.model_validate({"preset": cls.name})
+        keys = {name: getattr(preset, name) for name in ("preset", "ridge_share", "least_batches")}
+        return cls(
+            subspace=experiment.subspace,
+            training={
+                name: experiment.training_of(name).model_copy(update=keys)
+                for name in experiment.modalities
+            },
+        )
 
     def quick(self) -> Self:
         """At most ten epochs of each modality, hidden layers of at most 256."""
@@ -78,6 +92,12 @@ class SDML(Peer):
         if self.subspace.source is not None:
             return Subspace.from_file(Path(self.subspace.source), names, dimension=dimension)
         return Subspace.random(names, dimension=dimension, seed=seed)
+
+
+class SDMLReference(SDML):
+    """The published settings."""
+
+    name: ClassVar[str] = "sdml-reference"
 
 
 def _encoder(result: FitResult, width: int, code: int, settings: TrainingSettings) -> Map:

@@ -36,12 +36,10 @@ _REFERENCE: dict[str, Any] = {
     "weight_decay": 0.0,
     "hidden": (1024, 1024),
     "selection": "val_sup",
-    "supervised": "norm",
-    "input": "raw",
-    "start": "drawn",
+    "ridge_share": 0.0,
     "least_batches": 1,
 }
-_NOVEL = ("supervised", "input", "start", "least_batches")
+_NOVEL = ("ridge_share", "least_batches")
 _OFF = {name: _REFERENCE[name] for name in _NOVEL}
 _UNSAID = {"drcl": None, "mtls": None, "pseudo_labels": None, "precision": "fp32"}
 _PLAIN = {"normalize_code": True, "squared": False, "label_count_normalised": False}
@@ -53,15 +51,10 @@ _METHODS: dict[str, dict[str, Any]] = {
         "hidden": (4096, 4096),
         "selection": "val_total",
     },
-    "mtls": {"lambda_": 0.0, "batch_size": 256, "selection": "val_total", "input": "centred"},
+    "mtls": {"lambda_": 0.0, "batch_size": 256, "selection": "val_total"},
 }
 _PRESETS: dict[str, dict[str, Any]] = {
-    "sdml": {
-        "supervised": "cross_entropy",
-        "input": "centred",
-        "start": "ridge",
-        "least_batches": 2,
-    },
+    "sdml": {"ridge_share": 0.6, "least_batches": 2},
     "sdml-reference": {},
 }
 
@@ -90,8 +83,8 @@ class TrainingSettings(Settings):
     preset is a start and not a lock. All other methods need no decoder, so λ is 0, and ``drcl`` has
     the sizes of its released code. ``drcl`` and ``mtls`` are there for that method only.
 
-    ``supervised`` is the part that knows the labels, ``input`` how features are scaled before the
-    first layer, ``start`` what the encoder is before the first step. ``least_batches`` makes the
+    ``ridge_share`` is how much of the code a ridge regression in closed form makes; the trained
+    network makes the rest, and each has half of every hidden layer. ``least_batches`` makes the
     batches of a small split smaller, so that an epoch has so many.
     """
 
@@ -108,9 +101,7 @@ class TrainingSettings(Settings):
     hidden: tuple[Annotated[Whole, Field(ge=1)], ...] = _chosen("hidden")
     seed: Annotated[Whole, Field(ge=0)] = 0
     selection: Literal["val_sup", "val_total", "last"] = _chosen("selection")
-    supervised: Literal["norm", "cross_entropy"] = _chosen("supervised")
-    input: Literal["raw", "centred"] = _chosen("input")
-    start: Literal["drawn", "ridge"] = _chosen("start")
+    ridge_share: Annotated[Number, Field(ge=0, lt=1)] = _chosen("ridge_share")
     least_batches: Annotated[Whole, Field(ge=1)] = _chosen("least_batches")
     squared: bool = False
     normalize_code: bool = True
@@ -133,18 +124,12 @@ class TrainingSettings(Settings):
     def _settings_of_method(self) -> Self:
         usual: dict[str, Any] = {name: None for name in SECTIONS if name != self.method}
         if self.method == "sdml":
-            if self.supervised == "cross_entropy":
-                usual |= _PLAIN
-            if self.start == "ridge":
+            if self.ridge_share > 0:
                 usual["normalize_code"] = True
         else:
-            usual |= {**_PLAIN, "preset": None, "supervised": "norm"}
-        if self.method == "drcl":
-            usual |= {"lambda_": 0.0, **_OFF}
-        if self.method == "mtls":
-            usual |= {"lambda_": 0.0, "start": "drawn", "least_batches": 1}
+            usual |= {**_PLAIN, "preset": None}
         if self.method in SECTIONS:
-            usual["pseudo_labels"] = None
+            usual |= {"lambda_": 0.0, "pseudo_labels": None, **_OFF}
             if self.precision == "bf16":
                 usual["precision"] = "fp32"
         strange = [name for name, value in usual.items() if getattr(self, name) != value]
@@ -152,8 +137,8 @@ class TrainingSettings(Settings):
             names = ", ".join(name.rstrip("_") for name in strange)
             if self.method == "sdml" and not set(strange) & set(SECTIONS):
                 raise ValueError(
-                    f"{names}: goes with supervised: norm and start: drawn, which "
-                    "preset: sdml-reference has: say that, or leave it out"
+                    f"{names}: goes with ridge_share: 0, which preset: sdml-reference has: say "
+                    "that, or leave it out"
                 )
             raise ValueError(
                 f"{names}: nothing that method {self.method} has a choice of: leave it out"

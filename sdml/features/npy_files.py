@@ -42,11 +42,18 @@ class NpyFiles:
     copying into it.
     """
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, *, draft: bool = False) -> None:
+        """Begin without files.
+
+        Args:
+            width: D.
+            draft: they will be written over, so they are neither hashed nor brought to the disk.
+        """
+        self._draft = draft
         self._hashing = ThreadPoolExecutor(1, thread_name_prefix="sdml-hash")
         self._writing = ThreadPoolExecutor(1, thread_name_prefix="sdml-write")
         self._flushing = ThreadPoolExecutor(1, thread_name_prefix="sdml-flush")
-        self._waiting: deque[tuple[FloatArray, Future[None], Future[None]]] = deque()
+        self._waiting: deque[tuple[FloatArray, list[Future[None]]]] = deque()
         self._shape = (block_rows(width), width)
         self._free: list[FloatArray] = []
         self._flushed: Future[None] | None = None
@@ -108,7 +115,7 @@ class NpyFiles:
                 self._send(growing)
 
     def finish(self) -> list[Written]:
-        """What the files have become, in the order in which they were opened.
+        """What the files have become, in the order in which they were opened; nothing of drafts.
 
         Raises:
             OSError: a file took no more.
@@ -118,7 +125,8 @@ class NpyFiles:
         self._wait(0)
         if self._flushed is not None:
             self._flushed.result()
-        return [growing.finish() for growing in self._files]
+        written = [growing.finish() for growing in self._files]
+        return [] if self._draft else written
 
     def _send(self, growing: _Growing) -> None:
         """Have what is gathered hashed and written."""
@@ -126,10 +134,13 @@ class NpyFiles:
             return
         data = growing.gathered[: growing.filled].data.cast("B")
         growing.rows += growing.filled
-        hashed = self._hashing.submit(growing.hash.update, data)
-        written = self._writing.submit(growing.write, data)
-        self._waiting.append((growing.gathered, hashed, written))
+        work = [self._writing.submit(growing.write, data)]
+        if not self._draft:
+            work.append(self._hashing.submit(growing.hash.update, data))
+        self._waiting.append((growing.gathered, work))
         growing.gathered = None
+        if self._draft:
+            return
         growing.fresh += len(data)
         if growing.fresh >= _FLUSHED and (self._flushed is None or self._flushed.done()):
             if self._flushed is not None:
@@ -144,7 +155,7 @@ class NpyFiles:
     def _wait(self, most: int) -> None:
         """Until at most so many buffers are under way."""
         while len(self._waiting) > most:
-            buffer, *work = self._waiting.popleft()
+            buffer, work = self._waiting.popleft()
             for part in work:
                 part.result()
             self._free.append(buffer)

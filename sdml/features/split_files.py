@@ -2,16 +2,16 @@
 
 One pass over the source copies each row into the file of its split. Transforms that need nothing
 but the row are done on the way. Each ``standardize`` needs statistics of the whole train split as
-the transforms before it leave it: two passes over its file, then one that rewrites all three.
+the transforms before it leave it: two passes over its file, then one that rewrites all three. Only
+the last pass is hashed and waits for the disk.
 
 Letters: N samples of the source, D features, B rows of a block.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -65,7 +65,7 @@ def write_splits(
     places = {split: f"{where}: {split}" for split in SPLITS}
     first, *later = _stages(steps)
     digests: list[_Digests] = []
-    with NpyFiles(rows.shape[1]) as files:
+    with NpyFiles(rows.shape[1], draft=bool(later)) as files:
         growing = [files.open(paths[split], sizes[split]) for split in SPLITS]
         start = 0
         for block_BD in rows.blocks():
@@ -75,20 +75,19 @@ def write_splits(
             made_BD = apply_steps(block_BD, first, [], where=where)
             for number, target in enumerate(growing):
                 files.add(target, made_BD, np.flatnonzero(inside_B == number))
-        written = dict(zip(SPLITS, files.finish(), strict=True))
+        written = files.finish()
     fitted: list[Standardization] = []
-    for stage in later:
-        train = _opened(paths["train"], shapes["train"])
-        fitted.append(statistics(shapes["train"], partial(_block, train)))
-        with NpyFiles(rows.shape[1]) as files:
+    for number, stage in enumerate(later, 1):
+        fitted.append(statistics(shapes["train"], _reader(paths["train"], shapes["train"])))
+        with NpyFiles(rows.shape[1], draft=number < len(later)) as files:
             for split in SPLITS:
                 again = files.open(paths[split], sizes[split], again=True)
                 for block_BD in _file_blocks(paths[split], shapes[split]):
                     made_BD = apply_steps(block_BD, stage, fitted[-1:], where=places[split])
                     files.add(again, made_BD)
-            written = dict(zip(SPLITS, files.finish(), strict=True))
+            written = files.finish()
     return SplitFiles(
-        files=written,
+        files=dict(zip(SPLITS, written, strict=True)),
         transform=TransformState(steps=tuple(steps), dimension=rows.shape[1], fitted=tuple(fitted)),
         duplicates=_duplicates(np.concatenate(digests), split_N),
     )
@@ -105,20 +104,26 @@ def _stages(steps: Sequence[Transform]) -> list[list[Transform]]:
 
 
 def _file_blocks(path: Path, shape: tuple[int, int]) -> Iterator[FloatArray]:
-    """The rows of a written file in order."""
-    file, step = _opened(path, shape), block_rows(shape[1])
+    """The rows of a written file in order; the next block overwrites the last."""
+    read, step = _reader(path, shape), block_rows(shape[1])
     for start in range(0, shape[0], step):
-        yield _block(file, slice(start, min(start + step, shape[0])))
+        yield read(slice(start, min(start + step, shape[0])))
 
 
-def _opened(path: Path, shape: tuple[int, int]) -> RowFile:
-    return RowFile(path, offset=len(npy_header(shape)), shape=shape)
+def _reader(path: Path, shape: tuple[int, int]) -> Callable[[slice], FloatArray]:
+    """What gives rows of a written file; the next overwrite the last."""
+    file = RowFile(path, offset=len(npy_header(shape)), shape=shape)
+    buffer_BD = np.empty((0, shape[1]), dtype=np.float32)
 
+    def read(rows: slice) -> FloatArray:
+        nonlocal buffer_BD
+        height = rows.stop - rows.start
+        if height > len(buffer_BD):
+            buffer_BD = np.empty((height, shape[1]), dtype=np.float32)
+        file.block(rows.start, buffer_BD[:height])
+        return buffer_BD[:height]
 
-def _block(file: RowFile, rows: slice) -> FloatArray:
-    block_BD = np.empty((rows.stop - rows.start, file.shape[1]), dtype=np.float32)
-    file.block(rows.start, block_BD)
-    return block_BD
+    return read
 
 
 def _duplicates(digests_N: _Digests, split_N: npt.NDArray[np.int8]) -> dict[SplitName, int]:
@@ -126,7 +131,7 @@ def _duplicates(digests_N: _Digests, split_N: npt.NDArray[np.int8]) -> dict[Spli
     train = np.sort(digests_N[split_N == TRAIN])
     found = {}
     for number, split in list(enumerate(SPLITS))[1:]:
-        sought = digests_N[split_N == number]
+        sought = np.sort(digests_N[split_N == number])  # in order, the search stays in the cache
         nearest = np.searchsorted(train, sought).clip(max=len(train) - 1)
         found[split] = int((train[nearest] == sought).sum())
     return found

@@ -19,6 +19,7 @@ from sdml.experiment.modality import Transform
 from sdml.features.table import FloatArray
 from sdml.features.validation import row_blocks
 
+_CHUNK_VALUES = 1 << 15  # what is computed of them is small enough to use the same memory again
 _JSON = "transform.json"
 _STATE = "transform.safetensors"
 _Doubles = npt.NDArray[np.float64]
@@ -109,24 +110,38 @@ def apply_steps(
     Raises:
         DataError: a result is not finite.
     """
+    if not steps:
+        return block_BD
+    result_BD = np.empty(block_BD.shape, dtype=np.float32)
+    height = max(1, _CHUNK_VALUES // max(1, block_BD.shape[1]))
+    for start in range(0, len(block_BD), height):
+        rows = slice(start, start + height)
+        result_BD[rows] = _transformed(block_BD[rows], steps, fitted, where)
+    return result_BD
+
+
+def _transformed(
+    chunk_BD: FloatArray, steps: Sequence[Transform], fitted: Sequence[Standardization], where: str
+) -> FloatArray:
     given = iter(fitted)
     for step in steps:
-        block = block_BD.astype(np.float64)
+        chunk = chunk_BD.astype(np.float64)
         if step == "standardize":
             of_columns = next(given)
-            block -= of_columns.mean_D
-            block /= of_columns.scale_D
+            chunk -= of_columns.mean_D
+            chunk /= of_columns.scale_D
         else:
-            norms = np.linalg.norm(block, axis=1, keepdims=True)
-            block /= np.where(norms > 0, norms, 1.0)
+            norms = np.sqrt(np.square(chunk).sum(axis=1, keepdims=True))
+            norms[norms == 0] = 1.0
+            chunk /= norms
         with np.errstate(over="ignore"):
-            block_BD = block.astype(np.float32)
-        if not np.isfinite(block_BD).all():
+            chunk_BD = chunk.astype(np.float32)
+        if not np.isfinite(chunk_BD).all():
             raise DataError(
                 f"{where}: values lie too far from the training features to be standardized: "
                 "look for columns on another scale"
             )
-    return block_BD
+    return chunk_BD
 
 
 def statistics(shape: tuple[int, int], read: Callable[[slice], FloatArray]) -> Standardization:
@@ -145,7 +160,12 @@ def statistics(shape: tuple[int, int], read: Callable[[slice], FloatArray]) -> S
         lowest = np.minimum(lowest, block.min(axis=0))
         highest = np.maximum(highest, block.max(axis=0))
     mean = np.where(lowest == highest, lowest, total / samples)
+    apart: _Doubles | None = None  # used again: fresh memory costs as much as the arithmetic
     for rows in row_blocks(shape):
-        squares += np.square(read(rows) - mean).sum(axis=0)
+        if apart is None:
+            apart = np.empty((rows.stop - rows.start, width))
+        apart_BD = apart[: rows.stop - rows.start]
+        np.subtract(read(rows), mean, out=apart_BD)
+        squares += np.square(apart_BD, out=apart_BD).sum(axis=0)
     deviation = np.sqrt(squares / samples)
     return Standardization(mean_D=mean, scale_D=np.where(deviation > 0, deviation, 1.0))

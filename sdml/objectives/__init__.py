@@ -1,6 +1,6 @@
 """What a training minimises, one file for each method."""
 
-from sdml.objectives.classifier import classifier_loss, cross_entropies
+from sdml.objectives.classifier import classifier_loss
 from sdml.objectives.drcl import (
     drcl_loss,
     generalised_cross_entropy,
@@ -14,7 +14,6 @@ __all__ = [
     "Losses",
     "Transfer",
     "classifier_loss",
-    "cross_entropies",
     "drcl_loss",
     "generalised_cross_entropy",
     "mixed",

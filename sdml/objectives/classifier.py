@@ -34,22 +34,7 @@ def classifier_loss(
         targets_NC: y, multi-hot with k ones; a row of zeros is an unlabelled sample.
         temperature: τ.
     """
-    labelled = (targets_NC.sum(1) > 0).sum().clamp(min=1)
-    return -(_terms(codes_NK, projection_KC, targets_NC, temperature)).sum() / labelled
-
-
-def cross_entropies(
-    codes_NK: Tensor, projection_KC: Tensor, targets_NC: Tensor, *, temperature: float
-) -> Tensor:
-    """The same of each labelled sample: (at most N,)."""
-    terms_NC = _terms(codes_NK, projection_KC, targets_NC, temperature)
-    return -terms_NC.sum(1)[targets_NC.any(1)]
-
-
-def _terms(
-    codes_NK: Tensor, projection_KC: Tensor, targets_NC: Tensor, temperature: float
-) -> Tensor:
-    """(y_c/k)·log softmax(τPᵀh)_c."""
     log_posterior_NC = torch.log_softmax(temperature * (codes_NK @ projection_KC), dim=1)
-    shares_NC = targets_NC / targets_NC.sum(1).clamp(min=1)[:, None]
-    return shares_NC * log_posterior_NC
+    counts_N = targets_NC.sum(1)
+    shares_NC = targets_NC / counts_N.clamp(min=1)[:, None]
+    return -(shares_NC * log_posterior_NC).sum() / (counts_N > 0).sum().clamp(min=1)

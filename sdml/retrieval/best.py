@@ -12,6 +12,7 @@ from sdml.retrieval.ranking import descending_bits, scores_of_bits
 Run = Callable[..., Iterable[Any]]  # map, or that of a pool of threads
 
 _SLICE_SCORES = 2**18  # scores compared at a time
+_GROUP = 64  # scores that one of them stands for, in a first bound
 
 
 class Best:
@@ -45,9 +46,7 @@ class Best:
         items = scores_RB.shape[1]
         if not np.isfinite(worst_R).all() and items > self._depth:
             # The depth-th best of this block alone is already a bound.
-            place = items - self._depth
-            bound_R = np.partition(scores_RB, place, axis=1)[:, place] - error
-            worst_R = np.maximum(worst_R, bound_R)
+            worst_R = np.maximum(worst_R, _least_of_best(scores_RB, self._depth) - error)
         # One rounding more: exact scores are compared as float32.
         least_R1 = (worst_R - error - 2.0**-22).astype(np.float32)[:, None]
         step = max(1, _SLICE_SCORES // items)
@@ -102,3 +101,17 @@ class Best:
         key_RT = self._key_P.reshape(len(self._worst_R), self._depth)
         scores_RT = scores_of_bits((key_RT >> np.uint64(32)).astype(np.uint32))
         return (key_RT & np.uint64(0xFFFFFFFF)).astype(np.int64), scores_RT
+
+
+def _least_of_best(scores_RB: np.ndarray, depth: int) -> np.ndarray:
+    """At most the depth-th best score of each row, and seldom much less.
+
+    The depth-th best of the maxima of groups will do, as each stands for an item of its own.
+    """
+    group = min(_GROUP, scores_RB.shape[1] // (4 * depth))
+    if group > 1:
+        whole = scores_RB.shape[1] // group * group
+        scores_RB = scores_RB[:, :whole].reshape(len(scores_RB), group, -1).max(axis=1)
+    place = scores_RB.shape[1] - depth
+    bound_R: np.ndarray = np.partition(scores_RB, place, axis=1)[:, place]
+    return bound_R

@@ -95,9 +95,11 @@ def _sums(values_H: np.ndarray, starts_R: np.ndarray, counts_R: np.ndarray) -> n
 
 def _first_sums(values_H: np.ndarray, starts_R: np.ndarray, firsts_R: np.ndarray) -> np.ndarray:
     """Sum of the first few of each row's values."""
-    if not firsts_R.any():
-        return np.zeros(len(starts_R))
-    place_F = np.arange(firsts_R.max())
-    at_RF = np.minimum(starts_R[:, None] + place_F, len(values_H) - 1)
-    result: np.ndarray = np.where(place_F < firsts_R[:, None], values_H[at_RF], 0.0).sum(axis=1)
-    return result
+    sums_R = np.zeros(len(starts_R))
+    some_R = np.flatnonzero(firsts_R)
+    if some_R.size:
+        # Between the firsts lie the others, whose sums are dropped; the last may be none.
+        first_R = starts_R[some_R]
+        edges = np.stack([first_R, first_R + firsts_R[some_R]], axis=1).ravel()
+        sums_R[some_R] = np.add.reduceat(np.append(values_H, 0.0), edges)[::2]
+    return sums_R

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -116,9 +117,8 @@ class Block:
         if not (squares_B.min() > _SAFE_SQUARES[0] and squares_B.max() < _SAFE_SQUARES[1]):
             self._measurable = False  # too short, too long or not finite: only float64 will do
             return None, 0.0
-        scale_B = 1 / np.sqrt(squares_B)
-        off = float(np.abs(scale_B - 1).max())
-        return (None, 1.01 * off) if off < _ALMOST_UNIT else (scale_B, 0.0)
+        off = max(abs(1 / math.sqrt(square) - 1) for square in (squares_B.min(), squares_B.max()))
+        return (None, 1.01 * off) if off < _ALMOST_UNIT else (1 / np.sqrt(squares_B), 0.0)
 
 
 class _Lent:

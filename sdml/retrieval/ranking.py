@@ -91,7 +91,7 @@ def _mend_ties(sorted_RG: np.ndarray, keys_RG: np.ndarray) -> None:
     """Bring relevant and irrelevant items of equal score into the order of the gallery."""
     # Neighbours that differ in relevance alone: one such place for each tie of both kinds.
     tied_RG = (sorted_RG[:, 1:] ^ sorted_RG[:, :-1]) == 1
-    for row in np.flatnonzero(tied_RG.any(axis=1)):
+    for row in np.unique(np.flatnonzero(tied_RG) // tied_RG.shape[1]).tolist():
         places = np.flatnonzero(tied_RG[row])
         if len(places) > _REPAIRS:
             sorted_RG[row] = _stable(keys_RG[row])

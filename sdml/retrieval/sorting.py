@@ -46,12 +46,13 @@ def sorted_rows(
     high, low = float(scores_RG.max()), float(scores_RG.min())
     steps_RG = np.subtract(np.float32(high), scores_RG)
     steps_RG *= np.float32(_STEPS / max(high - low, 1e-30))
-    order_RG = np.argsort(steps_RG.astype(np.uint16), axis=1, kind="stable")
+    coarse_RG = steps_RG.astype(np.uint16)
     width = -(-gallery // _RUN) * _RUN
     sorted_RW = np.empty((rows, width), dtype=keys_RG.dtype)
     sorted_RW[:, gallery:] = np.iinfo(keys_RG.dtype).max
     for row in range(rows):
-        np.take(keys_RG[row], order_RG[row], out=sorted_RW[row, :gallery], mode="clip")
+        order_G = np.argsort(coarse_RG[row], kind="stable")  # a row's order stays in the cache
+        np.take(keys_RG[row], order_G, out=sorted_RW[row, :gallery], mode="clip")
     sorted_RW.reshape(rows, -1, _RUN).sort(axis=2)
     # A view: splitting the last axis copies nothing.
     sorted_RW[:, _RUN // 2 : -_RUN // 2].reshape(rows, -1, _RUN).sort(axis=2)

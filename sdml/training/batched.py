@@ -27,13 +27,13 @@ from sdml.training import checkpoint as checkpoints
 from sdml.training.batched_learner import BatchedLearnerType, TurnsLearner
 from sdml.training.batched_stack import StackedLearner
 from sdml.training.batched_state import BatchedState, Course
-from sdml.training.checkpoint import CheckpointSlot
+from sdml.training.checkpoint import Arrays, CheckpointSlot
 from sdml.training.data import TrainingData, samples_of
 from sdml.training.device import find_device
 from sdml.training.history import EpochRecord
 from sdml.training.loop import Clock, FitResult, check_splits
+from sdml.training.parts import Parts
 from sdml.training.precision import decided
-from sdml.training.scaling import Scaling
 from sdml.training.threads import thread_count
 
 logger = logging.getLogger(__name__)
@@ -89,16 +89,17 @@ def fit_batched(
     place = find_device(device or settings[0].device)
     settings = [decided(each, place) for each in settings]
     first = settings[0]
-    scaling = Scaling.of(data.features_ND) if first.input == "centred" else None
-    training, validation = samples_of(data, projection_KC.shape[1], place, scaling)
+    training, validation = samples_of(data, projection_KC.shape[1], place)
     by_lambda = sorted(settings, key=lambda each: each.lambda_)
     for each in {by_lambda[0].lambda_: by_lambda[0], by_lambda[-1].lambda_: by_lambda[-1]}.values():
         check_splits(training, validation, each)  # λ asks most of the labels at its ends
     with thread_count(threads or first.threads):
-        make = learner_type or ways(training.features, projection_KC, settings, place)
+        parts = [Parts.of(each, training, projection_KC.shape[1]) for each in settings]
+        trained = [each.trained for each in parts]
+        make = learner_type or ways(training.features, projection_KC, trained, place)
 
         def begin() -> BatchedState:
-            learner = make(training.features, projection_KC, settings, place)
+            learner = make(training.features, projection_KC, trained, place)
             return BatchedState(learner, training, validation, settings, clock)
 
         state = begin()
@@ -110,8 +111,6 @@ def fit_batched(
                 resumed_from = state.epochs
             else:
                 state = begin()
-        if resumed_from is None:
-            state.begin()
         saved_at = clock()
         interval = first.checkpoint_seconds * len(settings)
 
@@ -148,7 +147,12 @@ def fit_batched(
             save(seconds=interval)
             if on_epoch is not None:
                 on_epoch(records)
-    return [_result(course, resumed_from, scaling) for course in state.courses]
+        return [
+            TrainingError(course.failure)
+            if course.failure
+            else _result(course, resumed_from, each.joined(course.best, training, projection_KC))
+            for course, each in zip(state.courses, parts, strict=True)
+        ]
 
 
 def ways(
@@ -159,14 +163,13 @@ def ways(
 ) -> BatchedLearnerType:
     """What trains these settings best on a device: batched matrices, or turns.
 
-    By turns: drcl and mtls, which compare the rows of a batch with each other; bf16; a start in
-    closed form, and the cross-entropy that goes with it; and large networks on a CPU, where one
-    batched product costs as much as its parts.
+    By turns: drcl and mtls, which compare the rows of a batch with each other; bf16; networks of
+    different widths; and large ones on a CPU, where one batched product costs as much as its parts.
     """
     widths = [features, *settings[0].hidden, len(projection_KC)]
     weights = sum(inputs * outputs for inputs, outputs in pairwise(widths))
     plain = settings[0].method not in ("drcl", "mtls") and settings[0].precision == "fp32"
-    plain = plain and settings[0].start == "drawn" and settings[0].supervised == "norm"
+    plain = plain and len({each.hidden for each in settings}) == 1
     stacks = plain and (device.type != "cpu" or weights <= _SMALL)
     return StackedLearner if stacks else TurnsLearner
 
@@ -199,13 +202,9 @@ def _mark(
     return hashlib.sha256(json.dumps([kind, *parts]).encode()).hexdigest()
 
 
-def _result(
-    course: Course, resumed_from: int | None, scaling: Scaling | None
-) -> FitResult | TrainingError:
-    if course.failure:
-        return TrainingError(course.failure)
+def _result(course: Course, resumed_from: int | None, encoder: Arrays) -> FitResult:
     return FitResult(
-        encoder_state=course.best if scaling is None else scaling.folded(course.best),
+        encoder_state=encoder,
         best_epoch=course.best_epoch,
         epochs=len(course.history),
         history=tuple(course.history),

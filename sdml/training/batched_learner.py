@@ -15,7 +15,6 @@ import torch
 from torch import Tensor
 
 from sdml.experiment import TrainingSettings
-from sdml.training.data import Samples
 from sdml.training.optimised import Arrays
 from sdml.training.parallel import ALONE
 
@@ -55,13 +54,6 @@ class BatchedLearner(ABC):
     @abstractmethod
     def measure(self, blocks: Blocks) -> Tensor:
         """The same losses over all samples of a split."""
-
-    def begin(self, training: Samples) -> None:  # noqa: B027 - few have to
-        """Before the first step of a training that is not resumed; see Optimised."""
-
-    def convincing(self, setting: int) -> bool:  # noqa: ARG002 - for those that differ
-        """Whether what was measured last may be selected by a validation loss; see Optimised."""
-        return True
 
     @abstractmethod
     def encoder_state(self, setting: int) -> Arrays:
@@ -121,15 +113,6 @@ class TurnsLearner(BatchedLearner):
             if number not in self.given_up:
                 losses[number] = learner.measure(blocks())
         return torch.stack(losses)
-
-    def begin(self, training: Samples) -> None:
-        """See :meth:`BatchedLearner.begin`."""
-        for learner in self._learners:
-            learner.begin(training, lambda make: make())
-
-    def convincing(self, setting: int) -> bool:
-        """See :meth:`BatchedLearner.convincing`."""
-        return self._learners[setting].convincing
 
     def encoder_state(self, setting: int) -> Arrays:
         """See :meth:`BatchedLearner.encoder_state`."""

@@ -51,12 +51,10 @@ class Course:
     best_epoch: int = 0
     failure: str = ""
 
-    def improved(self, *, convincing: bool) -> bool:
+    def improved(self) -> bool:
         """Whether the last epoch is the one to keep."""
         if self.settings.selection == "last" or self.best_epoch == 0:
             return True
-        if not convincing:
-            return False
         last, best = self.history[-1], self.history[self.best_epoch - 1]
         if self.settings.selection == "val_total":
             return last.validation_loss < best.validation_loss
@@ -136,17 +134,13 @@ class BatchedState:
                 continue
             records[place] = record
             course.history.append(record)
-            if course.improved(convincing=self._learner.convincing(place)):
+            if course.improved():
                 course.best = self._learner.encoder_state(place)
                 course.best_epoch = number
         self._give_up()
         self.epochs = number
         self._losses.clear()
         return records
-
-    def begin(self) -> None:
-        """Before the first step of a training that is not resumed."""
-        self._learner.begin(self._training)
 
     def checkpoint(self, mark: str) -> bytes:
         """The state after the last batch; ``mark`` names the trainings."""

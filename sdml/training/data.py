@@ -25,7 +25,6 @@ from torch import Tensor
 from sdml.errors import DataError
 from sdml.rowfile import RowFile
 from sdml.training.memory import available_memory
-from sdml.training.scaling import Scaling
 from sdml.training.streamed import RowArray, RowSource, stream
 
 logger = logging.getLogger(__name__)
@@ -72,7 +71,6 @@ class Samples:
         device: torch.device,
         name: str,
         room: int | None = None,
-        scaling: Scaling | None = None,
         partner_NK: npt.NDArray[np.float32] | None = None,
     ) -> None:
         """Check one split.
@@ -84,7 +82,6 @@ class Samples:
             device: where the samples go.
             name: of the split, for errors.
             room: bytes that its features may take; by default half of what ``device`` has left.
-            scaling: of what :meth:`batches` and :meth:`blocks` return; None leaves it as it is.
             partner_NK: see :class:`TrainingData`; K more columns of the targets.
 
         Raises:
@@ -119,7 +116,6 @@ class Samples:
             rows_ND = np.ascontiguousarray(features_ND, dtype=np.float32)
             self._features_ND = _tensor(rows_ND, device)
         self._whole_ND = features_ND
-        self._scaling = None if scaling is None else scaling.tensors(device)
 
     def __len__(self) -> int:
         return self._shape[0]
@@ -153,7 +149,7 @@ class Samples:
         with closing(gathered):
             for start, features_BD in zip(starts, gathered, strict=True):
                 targets_BC = self._held_against(self._labels, order_N[start : start + size])
-                yield self._scaled(features_BD), targets_BC
+                yield features_BD, targets_BC
 
     def blocks(self, *, guesses: bool = True) -> Generator[tuple[Tensor, Tensor]]:
         """All samples in order, in blocks: (features_BD, targets_BC).
@@ -170,7 +166,11 @@ class Samples:
         with closing(blocks):
             for start, features_BD in zip(starts, blocks, strict=True):
                 targets_BC = self._held_against(labels, slice(start, start + _BLOCK))
-                yield self._scaled(features_BD), targets_BC
+                yield features_BD, targets_BC
+
+    def labelled_classes(self) -> int:
+        """How many classes have a sample, guesses apart."""
+        return int(self._targets(self._given).any(dim=0).sum())
 
     def guess(self, classes_N: npt.NDArray[np.int32]) -> None:
         """From now on these classes count as labels, in place of earlier guesses; -1 for none.
@@ -193,15 +193,7 @@ class Samples:
         rows_N = np.flatnonzero(targets_NC.any(axis=1))
         if len(rows_N) > most:
             rows_N = np.sort(np.random.default_rng(seed).permutation(rows_N)[:most])
-        features_BD = torch.from_numpy(np.array(self._whole_ND[rows_N], dtype=np.float32))
-        return self._scaled(features_BD.to(self._device)).cpu().numpy(), targets_NC[rows_N]
-
-    def _scaled(self, features_BD: Tensor) -> Tensor:
-        """Not in place: the rows may be the caller's."""
-        if self._scaling is None:
-            return features_BD
-        mean_D, factor = self._scaling
-        return (features_BD - mean_D) * factor
+        return np.array(self._whole_ND[rows_N], dtype=np.float32), targets_NC[rows_N]
 
     def _gathered(self, order_N: Tensor, starts: range) -> Generator[Tensor]:
         """The features of each batch, out of the tensor that holds all."""
@@ -226,16 +218,13 @@ class Samples:
         return (labels[:, None] == self._classes_C).float()
 
 
-def samples_of(
-    data: TrainingData, classes: int, device: torch.device, scaling: Scaling | None
-) -> tuple[Samples, Samples]:
+def samples_of(data: TrainingData, classes: int, device: torch.device) -> tuple[Samples, Samples]:
     """The training and the validation split.
 
     Args:
         data: of one modality.
         classes: C.
         device: where the samples go.
-        scaling: of the features, or none.
 
     Raises:
         DataError: see :class:`Samples`.
@@ -247,7 +236,6 @@ def samples_of(
             classes=classes,
             device=device,
             name=name,
-            scaling=scaling,
             partner_NK=partner_NK,
         )
         for name, features_ND, labels, partner_NK in (

@@ -8,7 +8,6 @@ Letters: N samples, D features, K code size, C classes, B samples in a batch.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -21,21 +20,14 @@ from sdml.experiment import TrainingSettings
 from sdml.networks import Decoder, Encoder
 from sdml.objectives import (
     Losses,
-    cross_entropies,
     reconstruction_loss,
     weighted,
 )
-from sdml.tensorfile import pack, unpack
-from sdml.training.data import Samples
 from sdml.training.layers import ProductLinear, UpdatedLinear
-from sdml.training.optimised import Arrays, First, Optimised, copied
+from sdml.training.optimised import Arrays, Optimised, copied
 from sdml.training.products import Bf16, Fp32
 from sdml.training.replayed import ReplayedStep, Step
-from sdml.training.start import MOST_SAMPLES, start_from_ridge
 from sdml.training.supervision import Supervision
-
-_START = "start.losses"
-_ERRORS = 2.0
 
 
 class Learner(Optimised):
@@ -81,9 +73,6 @@ class Learner(Optimised):
         self.device = device
         self._settings = settings
         self._supervised = Supervision(projection_KC, settings, device)
-        self._start_losses_N = torch.zeros(0, device=device)
-        self._learning = torch.ones((), device=device)  # 0 in the first epoch after such a start
-        self._closed_form = settings.start == "ridge" and settings.lambda_ < 1  # 1: without labels
         # without weight on the reconstruction the decoder is not trained, only measured
         self._decoding = settings.lambda_ > 0
         trained = dict(self.encoder.named_parameters(prefix="encoder"))
@@ -96,41 +85,17 @@ class Learner(Optimised):
         if device.type == "cuda" and self._alone:
             self._step = ReplayedStep(self._plain_step, device)
 
-    def begin(self, training: Samples, first: First) -> None:
-        """See :meth:`Optimised.begin`."""
-        if not self._closed_form:
-            return
-
-        def made() -> bytes:
-            encoder = copy.deepcopy(self.encoder).cpu()
-            start_from_ridge(
-                encoder,
-                *training.some(MOST_SAMPLES, seed=self._settings.seed),
-                self._supervised.projection_KC.cpu().numpy(),
-                temperature=self._supervised.temperature,
-                seed=self._settings.seed,
-            )
-            return pack(copied(encoder), {})
-
-        arrays, _ = unpack(first(made) or b"", "the start of a training")
-        self.encoder.load_state_dict({name: torch.from_numpy(a) for name, a in arrays.items()})
-        for layer in self._layers.values():
-            layer.renew()
-
     def step(self, features_BD: Tensor, targets_BC: Tensor) -> Tensor:
         """See :meth:`Optimised.step`."""
-        if self._closed_form:
-            self._learning.fill_(0.0 if self._at_start else 1.0)
         return self._step(features_BD, targets_BC)
 
     def _plain_step(self, features_BD: Tensor, targets_BC: Tensor) -> Tensor:
         """A step as autograd makes it, but for what the layers do themselves."""
         losses = self._forward(features_BD, targets_BC)
-        total = losses.total * self._learning if self._closed_form else losses.total
         if self._in_place:
-            total.backward()  # type: ignore[no-untyped-call]
+            losses.total.backward()  # type: ignore[no-untyped-call]
         else:
-            self._advance(total)
+            self._advance(losses.total)
         return torch.stack(losses).detach()
 
     @torch.no_grad()
@@ -145,8 +110,6 @@ class Learner(Optimised):
             reconstructions.append(losses.reconstruction)
             rows.append(len(features_BD))
         supervised = self._supervised(torch.cat(codes), torch.cat(targets))
-        if self._closed_form:
-            self._compare(torch.cat(codes), torch.cat(targets))
         shares = torch.tensor(rows, device=supervised.device) / sum(rows)
         reconstruction = (torch.stack(reconstructions) * shares).sum()
         return torch.stack(weighted(reconstruction, supervised, self._settings.lambda_))
@@ -155,41 +118,9 @@ class Learner(Optimised):
         """See :meth:`Optimised.posterior`."""
         return self._supervised.posterior(self.encoder(features_BD))
 
-    @property
-    def _at_start(self) -> bool:
-        """The first epoch changes nothing, so that a start in closed form can be selected."""
-        return self._closed_form and self.epoch == 1
-
-    def _compare(self, codes_NK: Tensor, targets_NC: Tensor) -> None:
-        """Whether validation samples say, beyond chance, that training is better than the start.
-
-        Of a few of them the best of many epochs looks better than the start even where it is much
-        worse. So the mean gain in cross-entropy must be more than two of its standard errors.
-        """
-        losses_N = cross_entropies(
-            codes_NK,
-            self._supervised.projection_KC,
-            targets_NC,
-            temperature=self._supervised.temperature,
-        )
-        if self._at_start:
-            self._start_losses_N = losses_N
-            return
-        gains_N = self._start_losses_N - losses_N
-        error = gains_N.std(unbiased=False) / len(gains_N) ** 0.5
-        self.convincing = bool(gains_N.mean() > _ERRORS * error)
-
-    def state(self) -> Arrays:
-        """See :meth:`Optimised.state`."""
-        kept = {_START: self._start_losses_N.cpu().numpy()} if self._closed_form else {}
-        return super().state() | kept
-
     def load(self, state: Mapping[str, npt.NDArray[Any]]) -> None:
         """See :meth:`Optimised.load`."""
-        start_N = torch.from_numpy(state[_START].copy()) if self._closed_form else None
         super().load(state)
-        if start_N is not None:
-            self._start_losses_N = start_N.to(self.device)
         for layer in self._layers.values():
             layer.renew()
 

@@ -32,8 +32,8 @@ from sdml.training.device import find_device
 from sdml.training.history import EpochRecord
 from sdml.training.optimised import Optimised
 from sdml.training.parallel import ALONE, Ranks
+from sdml.training.parts import Parts
 from sdml.training.precision import decided
-from sdml.training.scaling import Scaling
 from sdml.training.state import TrainingState
 from sdml.training.threads import thread_count
 
@@ -112,20 +112,18 @@ def fit(
     place = find_device(
         device or settings.device, local_rank=ranks.local_rank, local_size=ranks.local_size
     )
-    scaling = Scaling.of(data.features_ND) if settings.input == "centred" else None
-    training, validation = samples_of(data, projection_KC.shape[1], place, scaling)
+    training, validation = samples_of(data, projection_KC.shape[1], place)
     check_splits(training, validation, settings)
     settings = decided(settings, place)
     with thread_count(threads or settings.threads, share=ranks.local_size):
         make = learner_type or ranks.learner
-        learner = make(training.features, projection_KC, settings, place)
+        parts = Parts.of(settings, training, projection_KC.shape[1])
+        learner = make(training.features, projection_KC, parts.trained, place)
         state = TrainingState(learner, training, validation, settings, clock, ranks.first)
         mark = checkpoints.fingerprint(settings, projection_KC, data_identity)
         kept = ranks.first(checkpoint.load) if checkpoint else None
         resumed = kept is not None and state.resume(kept, mark)
         resumed_from = len(state.history) if resumed else None
-        if not resumed:
-            learner.begin(training, ranks.first)
         saved_at, took = clock(), 0.0
 
         def save(*, seconds: float = 0) -> None:
@@ -163,8 +161,9 @@ def fit(
             save(seconds=settings.checkpoint_seconds)
             if on_epoch is not None:
                 on_epoch(record)
+        encoder = parts.joined(state.best, training, projection_KC, ranks.first)
     return FitResult(
-        encoder_state=state.best if scaling is None else scaling.folded(state.best),
+        encoder_state=encoder,
         best_epoch=state.best_epoch,
         epochs=len(state.history),
         history=tuple(state.history),

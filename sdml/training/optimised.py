@@ -9,7 +9,7 @@ Letters: D features, C classes, B samples in a batch.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -19,11 +19,9 @@ import torch
 from torch import Tensor, nn
 
 from sdml.experiment import TrainingSettings
-from sdml.training.data import Samples
 from sdml.training.layers import Adam, Moments
 
 Arrays = dict[str, npt.NDArray[Any]]
-First = Callable[[Callable[[], bytes]], bytes | None]
 
 _EPS = 1e-8  # Adam's, as torch has it
 
@@ -35,13 +33,11 @@ class Optimised(ABC):
         device: where they live.
         epoch: that the next step or measure belongs to, from 1; the loop says it.
         batch: of that epoch, from 0; likewise.
-        convincing: whether what was measured last may be selected by a validation loss.
     """
 
     device: torch.device
     epoch = 1
     batch = 0
-    convincing = True
 
     def _optimise(self, trained: Mapping[str, nn.Parameter], settings: TrainingSettings) -> None:
         """Say which parameters are trained; ``settings`` have Adam's."""
@@ -73,14 +69,6 @@ class Optimised(ABC):
         for parameter, moments in self._moments.items():
             adam.state[parameter] = moments._asdict()
         return adam
-
-    def begin(self, training: Samples, first: First) -> None:  # noqa: B027 - few have to
-        """Before the first step of a training that is not resumed.
-
-        Args:
-            training: the split.
-            first: hands everybody what a function returns on the first of several processes.
-        """
 
     @abstractmethod
     def step(self, features_BD: Tensor, targets_BC: Tensor) -> Tensor:

@@ -289,8 +289,7 @@ class _ParallelLearner(Learner):
             reconstruction = losses.reconstruction * rows
             supervised = losses.supervised * labelled
             parts = weighted(reconstruction, supervised, self._settings.lambda_)
-            total = parts.total * 0 if self._at_start else parts.total
-            total.backward()  # type: ignore[no-untyped-call]
+            parts.total.backward()  # type: ignore[no-untyped-call]
             self._losses_3.copy_(torch.stack(parts).detach())
         self._group.add_up(self._sums)
         self._adam.step()

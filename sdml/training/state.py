@@ -20,7 +20,8 @@ from sdml.training import checkpoint as checkpoints
 from sdml.training.checkpoint import NO_GUESSES, Arrays, Checkpoint
 from sdml.training.data import Samples
 from sdml.training.history import EpochRecord
-from sdml.training.optimised import First, Optimised
+from sdml.training.optimised import Optimised
+from sdml.training.parts import First
 from sdml.training.pseudo_labels import Guesses, guessed
 
 logger = logging.getLogger(__name__)
@@ -46,7 +47,7 @@ class TrainingState:
         clock: Callable[[], float] = time.perf_counter,
         first: First = lambda make: make(),
     ) -> None:
-        """Before the first batch; ``first`` as of :meth:`Optimised.begin`."""
+        """Before the first batch; ``first`` as of :meth:`Ranks.first`."""
         self._learner = learner
         self._training = training
         self._validation = validation
@@ -185,8 +186,6 @@ class TrainingState:
     def _improved(self, record: EpochRecord) -> bool:
         if self._settings.selection == "last" or self.best_epoch == 0:
             return True
-        if not self._learner.convincing:
-            return False
         best = self.history[self.best_epoch - 1]
         if self._settings.selection == "val_total":
             return record.validation_loss < best.validation_loss

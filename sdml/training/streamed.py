@@ -1,8 +1,10 @@
 """Samples that are read from their file while the step before is computed.
 
-A thread of its own announces the rows of the next batches to the disk, sorted, and copies those of
-one batch after the other into a few buffers. Which rows a batch has, and in which order, is the
-caller's business: how much memory there is decides nothing but how soon they are there.
+A thread of its own fills a few buffers with a batch each. It announces to the disk the rows of all
+batches that have a buffer, sorted, and copies them at once: what is announced long before it is
+copied may have left the page cache again, where memory is short. Which rows a batch has, and in
+which order, is the caller's business: how much memory there is decides nothing but how soon they
+are there.
 
 Letters: N samples, D features, B samples in a batch.
 """
@@ -10,7 +12,8 @@ Letters: N samples, D features, B samples in a batch.
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from queue import SimpleQueue
+from contextlib import suppress
+from queue import Empty, SimpleQueue
 from threading import Event, Thread
 from typing import Protocol
 
@@ -22,7 +25,7 @@ from torch import Tensor
 _Rows = npt.NDArray[np.intp]
 _Floats = npt.NDArray[np.float32]
 
-_READY_BYTES = 1 << 25  # of batches that wait; twice as many are on their way from the disk
+_READY_BYTES = 1 << 25  # of batches that wait, or are on their way from the disk
 _FEWEST, _MOST = 3, 32  # buffers
 
 
@@ -137,28 +140,36 @@ class _Reader:
         self._thread.join()
 
     def _run(self) -> None:
-        window = len(self._buffers)
+        number = 0
         try:
-            for number, batch in enumerate(self._batches):
-                if self._order_N is not None and number % window == 0:
-                    self._announce(0 if number == 0 else number + window, number + 2 * window)
-                copied = self._free.get()
-                if self._ended.is_set():
-                    return
-                if copied is not None:
-                    copied.synchronize()
-                out_BD = self._buffers[number % len(self._buffers)][: batch.stop - batch.start]
-                if self._order_N is None:
-                    self._source.block(batch.start, out_BD)
-                else:
-                    self._source.read(self._order_N[batch], out_BD)
-                self._ready.put(None)
+            while number < len(self._batches):
+                free = self._all_free()
+                together = self._batches[number : number + len(free)]
+                if self._order_N is not None:
+                    rows = self._order_N[together[0].start : together[-1].stop]
+                    self._source.announce(rows)
+                for batch, copied in zip(together, free, strict=False):
+                    if self._ended.is_set():
+                        return
+                    if copied is not None:
+                        copied.synchronize()
+                    self._fill(number, batch)
+                    number += 1
         except BaseException as error:  # to be raised where the batches are used
             self._ready.put(error)
 
-    def _announce(self, first: int, last: int) -> None:
-        """Batches ``first`` … ``last`` - 1; whoever waits for the disk waits for a whole window."""
-        chosen = self._batches[first:last]
-        if chosen:
-            assert self._order_N is not None
-            self._source.announce(self._order_N[chosen[0].start : chosen[-1].stop])
+    def _all_free(self) -> list[torch.cuda.Event | None]:
+        """Wait until a buffer is free; then all that are."""
+        free = [self._free.get()]
+        with suppress(Empty):
+            while True:
+                free.append(self._free.get_nowait())
+        return free
+
+    def _fill(self, number: int, batch: slice) -> None:
+        out_BD = self._buffers[number % len(self._buffers)][: batch.stop - batch.start]
+        if self._order_N is None:
+            self._source.block(batch.start, out_BD)
+        else:
+            self._source.read(self._order_N[batch], out_BD)
+        self._ready.put(None)

@@ -53,7 +53,7 @@ class Supervision:
     def __call__(self, codes_NK: Tensor, targets_NC: Tensor) -> Tensor:
         """The loss, a scalar; arguments as of the objectives."""
         settings = self._settings
-        if settings.method == "classifier" or settings.supervised == "cross_entropy":
+        if settings.method == "classifier":
             return classifier_loss(
                 codes_NK, self.projection_KC, targets_NC, temperature=self.temperature
             )

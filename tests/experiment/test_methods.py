@@ -28,7 +28,7 @@ def mtls(**changes: Any) -> TrainingSettings:
 def test_the_defaults_of_mtls() -> None:
     made = mtls()
     assert (made.lambda_, made.batch_size, made.hidden) == (0, 256, (1024, 1024))
-    assert (made.selection, made.input, made.start) == ("val_total", "centred", "drawn")
+    assert (made.selection, made.ridge_share, made.least_batches) == ("val_total", 0, 1)
     assert made.mtls is not None
     assert made.mtls.model_dump() == {
         "partner": "image",
@@ -58,7 +58,7 @@ def test_other_methods_do_not_speak_of_it(method: str) -> None:
 
 def test_published_settings_have_the_digest_that_they_had() -> None:
     assert settings_digest(TrainingSettings(preset="sdml-reference")) == "81fba7c4130bbeb7"
-    assert settings_digest(TrainingSettings()) == "706e84c03e7d592a"
+    assert settings_digest(TrainingSettings()) == "678cd6324be61cb5"
     assert settings_digest(TrainingSettings(method="classifier")) == "07f7bfe810de13de"
     assert settings_digest(TrainingSettings(method="drcl")) == "4d728bf783f1daa4"
 
@@ -75,10 +75,10 @@ def test_everything_in_the_section_is_another_training() -> None:
     "wrong",
     [
         {"lambda": 0.5},
-        {"start": "ridge"},
+        {"ridge_share": 0.5},
         {"least_batches": 2},
         {"precision": "bf16"},
-        {"supervised": "cross_entropy"},
+        {"pseudo_labels": 0.9},
         {"preset": "sdml"},
         {"normalize_code": False},
         {"drcl": {}},

@@ -12,6 +12,7 @@ from sdml.errors import DataError
 from sdml.experiment import SPLITS
 from sdml.experiment.modality import Transform
 from sdml.features import rows as module
+from sdml.features import transforms
 from sdml.features.rows import Rows
 from sdml.features.split_files import SplitFiles, write_splits
 
@@ -44,6 +45,39 @@ def test_small_blocks_and_large_ones(
             assert (len(data), hashlib.sha256(data).hexdigest()) == (file.bytes, file.sha256)
             assert file.sha256 == results[0].files[split].sha256
         assert result.transform.to_objects() == results[0].transform.to_objects()
+
+
+def plain(values_ND: np.ndarray, train_N: np.ndarray, steps: tuple[Transform, ...]) -> np.ndarray:
+    """The same transforms of all rows at once."""
+    for step in steps:
+        wide_ND = values_ND.astype(np.float64)
+        if step == "l2":
+            norms = np.linalg.norm(wide_ND, axis=1, keepdims=True)
+            wide_ND = wide_ND / np.where(norms > 0, norms, 1.0)
+        else:
+            mean_D = wide_ND[train_N].sum(axis=0) / train_N.sum()
+            apart_ND = wide_ND - mean_D
+            wide_ND = apart_ND / np.sqrt(np.square(apart_ND[train_N]).sum(axis=0) / train_N.sum())
+        values_ND = wide_ND.astype(np.float32)
+    return values_ND
+
+
+@pytest.mark.parametrize("chunk", [1, 40, 1 << 15])
+@pytest.mark.parametrize(
+    "steps", [(), ("l2",), ("standardize",), ("standardize", "l2"), ("l2", "standardize")]
+)
+def test_the_bytes_are_those_of_all_rows_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, steps: tuple[Transform, ...], chunk: int
+) -> None:
+    monkeypatch.setattr(transforms, "_CHUNK_VALUES", chunk)
+    values_ND = np.random.default_rng(0).normal(size=(N, D)).astype(np.float32)
+    values_ND[:3] = 0
+    split_N = np.random.default_rng(1).integers(-1, 3, N).astype(np.int8)
+    result = made(tmp_path / "files", steps, values_ND)
+    expected_ND = plain(values_ND, split_N == 0, steps)
+    for number, split in enumerate(SPLITS):
+        np.save(tmp_path / "expected.npy", expected_ND[split_N == number])
+        assert result.files[split].path.read_bytes() == (tmp_path / "expected.npy").read_bytes()
 
 
 def test_rows_that_train_has_too_are_counted(tmp_path: Path) -> None:

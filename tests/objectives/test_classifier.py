@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from sdml.networks import unit_rows
-from sdml.objectives import classifier_loss, cross_entropies
+from sdml.objectives import classifier_loss
 from sdml.retrieval.similarity import default_temperature, posterior_representation
 from sdml.subspace import Subspace
 
@@ -74,17 +74,3 @@ def test_a_code_can_be_as_unsure_as_it_likes() -> None:
     unsure = torch.full((1, 4), 0.5)  # the direction of 1, which softmax does not see
     loss = classifier_loss(unsure, p, torch.eye(4)[:1], temperature=default_temperature(4))
     assert float(loss) == pytest.approx(math.log(4))
-
-
-def test_each_sample_has_its_share_of_the_loss() -> None:
-    codes, p = codes_of(SUBSPACES["random"]), projection_of(SUBSPACES["random"])
-    targets = torch.zeros(8, 4)
-    targets[range(6), [0, 1, 2, 3, 0, 1]] = 1
-    targets[4:6, 2:] = 1
-    each = cross_entropies(codes, p, targets, temperature=3.0)
-    assert each.shape == (6,)
-    alone = [
-        classifier_loss(codes[i, None], p, targets[i, None], temperature=3.0) for i in range(6)
-    ]
-    torch.testing.assert_close(each, torch.stack(alone))
-    torch.testing.assert_close(each.mean(), classifier_loss(codes, p, targets, temperature=3.0))

@@ -87,6 +87,42 @@ def test_every_type_and_length_is_searched_exactly(dtype: type, queries: int, le
     assert (made.scores_QT == np.take_along_axis(scores.astype(np.float32), wanted, 1)).all()
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float16])
+@pytest.mark.parametrize("case", ["hidden", "concentrated", "collapsed", "opposite", "far"])
+def test_rows_that_a_few_columns_cannot_rule_out(dtype: type, case: str) -> None:
+    rng = np.random.default_rng(5)
+    gallery = rng.normal(size=(9000, 32))
+    query_QK = rng.normal(size=(2, 32))
+    if case == "hidden":  # nothing in the columns that are looked at first
+        gallery[4200:5000, :4] = 0
+        gallery[8000, 4:] = query_QK[0, 4:]
+    elif case == "concentrated":
+        gallery[:, :4] *= 50
+    elif case == "collapsed":
+        gallery[:] = query_QK[0] + 0.01 * gallery
+    elif case == "opposite":
+        gallery[:] = -query_QK[0] + 0.01 * gallery
+    else:
+        gallery[6000:] *= np.geomspace(1e-3, 1e3, 3000)[:, None]
+    gallery_GK: np.ndarray = gallery.astype(dtype)
+    made = search(query_QK, gallery_GK, 20)
+    scores_QG = (
+        cosine_representation(query_QK).astype(np.float64)
+        @ cosine_representation(gallery_GK).astype(np.float64).T
+    ).astype(np.float32)
+    wanted = np.argsort(-scores_QG, axis=1, kind="stable")[:, :20]
+    assert (made.indices_QT == wanted).all()
+    assert (made.scores_QT == np.take_along_axis(scores_QG, wanted, 1)).all()
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_a_code_that_is_not_finite_is_found_anywhere(value: float) -> None:
+    gallery_GK = np.random.default_rng(6).normal(size=(9000, 32)).astype(np.float32)
+    gallery_GK[8000, 31] = value
+    with pytest.raises(DataError, match="codes must be finite"):
+        search(gallery_GK[:1], gallery_GK, 3)
+
+
 def test_working_memory_keeps_to_its_bound(tmp_path: Path) -> None:
     rng = np.random.default_rng(3)
     for name, made in (

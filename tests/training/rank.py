@@ -40,7 +40,7 @@ CASES = {
     "toggles": case(squared=True, label_count_normalised=True, normalize_target=True),
     "classifier": case(method="classifier", lambda_=0.2),
     "pseudo_labels": case(pseudo_labels=PseudoLabelSettings(threshold=0.5, start_epoch=2)),
-    "default_preset": case(input="centred", start="ridge", supervised="cross_entropy"),
+    "default_preset": case(ridge_share=0.5),
 }
 
 

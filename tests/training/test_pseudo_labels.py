@@ -166,7 +166,6 @@ def trained(made: TrainingSettings) -> TrainingState:
         data.validation_features_ND, data.validation_labels, classes=4, device=CPU, name="v"
     )
     learner = Learner(WIDTH, P, made, CPU)
-    learner.begin(training, lambda make: make())
     state = TrainingState(learner, training, validation, made)
     for _ in range(made.epochs):
         state.epoch(lambda: None)

@@ -14,7 +14,7 @@ from tests.benchmarks.peers.easy import CLASSES, easy_views, small_peers
 PEERS = small_peers()
 MULTI_LABEL = {
     "mcca", "ml-cca", "gss-sl-reduced", "dcca", "dccae", "cmpm+cmpc", "acmr", "dscmr",
-    "classifier", "sdml",
+    "classifier", "sdml-reference", "sdml",
 }  # fmt: skip
 TWO_VIEWS = {"ml-cca", "jrl", "dcca", "dccae", "cmpm+cmpc", "acmr", "dscmr"}
 NEED_PAIRS = (TWO_VIEWS - {"ml-cca"}) | {"mcca", "mvda-vc", "mvldan"}
@@ -129,7 +129,11 @@ def test_what_each_method_says_of_itself() -> None:
     assert {name for name, peer in PEERS.items() if peer.two_views} == TWO_VIEWS
     assert {name for name, peer in PEERS.items() if peer.needs_pairs} == NEED_PAIRS
     assert {name for name, peer in PEERS.items() if peer.multi_label} == MULTI_LABEL
-    assert {name for name, peer in PEERS.items() if not peer.joint} == {"classifier", "sdml"}
+    assert {name for name, peer in PEERS.items() if not peer.joint} == {
+        "classifier",
+        "sdml-reference",
+        "sdml",
+    }
     aligned = Facts(modalities=2, paired=True, multi_label=False)
     assert PEERS["mcca"].pairing(aligned) == "by rows"
     assert not PEERS["mcca"].has_seed(aligned)

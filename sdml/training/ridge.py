@@ -1,12 +1,11 @@
-"""A start in closed form: ridge regression on the network's own first layer, before any step.
+"""A ridge regression written as an encoder, in closed form.
 
-A network whose initial values are drawn at random has to learn from a few hundred samples what a
-regularised linear model has at once, and overfits on the way. Here the encoder starts as such a
-model. Its regressors are the features themselves and the units of the first hidden layer as they
-were drawn (random features); its targets are the labels, the share 1/k for each of k. Strength of
-the regularisation, how far the features are standardised, and the weight of the units against them
-are chosen by the cross-entropy of leave-one-out predictions, which ridge regression has for
-nothing; no validation sample is used.
+From a few hundred samples a network has to learn what a regularised linear model has at once, and
+overfits on the way. This is such a model: its regressors are the features themselves and units of
+a hidden layer as they were drawn (random features); its targets are the labels, the share 1/k for
+each of k. Strength of the regularisation, how far the features are standardised, and the weight of
+the units against them are chosen by the cross-entropy of leave-one-out predictions, which ridge
+regression has for nothing; no validation sample is used.
 
 The scores z, centred so that undecided ones are 0, come out as the code h ∝ aBf(z) + u. Here
 B = P(PᵀP)⁺ takes scores into code space, and u is a unit vector orthogonal to P: a code that is
@@ -14,12 +13,8 @@ unsure of its class turns to u. It is drawn from the seed and the data, so the u
 are nearly orthogonal, and two codes that are unsure are not alike for that. The bend
 f(z) = relu(z) + relu(z − 0.3) raises what is likely above what is not, as a posterior does, so that
 the cosine of two codes, which is linear in them, ranks nearly as their posteriors do. The scale a
-is chosen like the regularisation, for the posterior that retrieval uses: the start is calibrated.
-All this stands in 2C units of each hidden layer; with one hidden layer or none f(z) = z. All other
-units stay as they were drawn, and every weight is trained from here on.
-
-Of many samples 2000 are enough, drawn at random. Hidden layers without room for 2C units, and
-training sets without labels of two classes, are left as they were.
+is chosen like the regularisation, for the posterior that retrieval uses: it is calibrated.
+All this stands in 2C units of each hidden layer; with one hidden layer or none f(z) = z.
 
 Letters: N samples, D features, H units, K code size, C classes.
 """
@@ -27,7 +22,7 @@ Letters: N samples, D features, H units, K code size, C classes.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,9 +31,7 @@ import torch
 from torch import nn
 
 from sdml.networks import Encoder
-
-MOST_SAMPLES = 2000
-"""How many are enough; the cost grows with their cube."""
+from sdml.training.scaling import Scaling
 
 _BIAS = 10.0  # the constant regressor, large enough to be all but unregularised
 _RIDGES = 10.0 ** np.arange(-4, 2.1, 0.5)
@@ -62,42 +55,46 @@ class Ridge:
     loss: float
 
 
-def start_from_ridge(
-    encoder: Encoder,
+def regressed(
     features_ND: npt.NDArray[np.float32],
     targets_NC: npt.NDArray[np.float32],
     projection_KC: npt.NDArray[np.float32],
+    hidden: Sequence[int],
     *,
     temperature: float,
     seed: int,
-) -> Ridge | None:
-    """Lay a ridge regression into an encoder on the CPU, in place; None if that cannot be.
+) -> tuple[Encoder, Ridge]:
+    """The encoder, on the CPU and without normalisation, and what stands in it.
 
     Args:
-        encoder: with the values that were drawn for it.
-        features_ND: the training samples', scaled as the encoder will see them.
-        targets_NC: multi-hot, no row of zeros.
+        features_ND: the training samples', as they are.
+        targets_NC: multi-hot, no row of zeros, of two classes at least.
         projection_KC: P.
+        hidden: widths of the layers between, each 2C at least.
         temperature: τ of the posterior.
-        seed: of u, with the features.
+        seed: of the random units and, with the features, of u.
     """
-    classes = projection_KC.shape[1]
-    narrow = any(layer.out_features < 2 * classes for layer in _hidden(encoder))
-    if narrow or np.count_nonzero(targets_NC.any(axis=0)) < 2:
-        return None
+    scaling = Scaling.of(features_ND)
+    encoder = Encoder(
+        features_ND.shape[1],
+        hidden,
+        len(projection_KC),
+        normalize=False,
+        generator=torch.Generator().manual_seed(seed),
+    )
     draw = np.random.default_rng((seed, zlib.crc32(features_ND.tobytes())))
-    x_ND = features_ND.astype(np.float64)
+    x_ND = scaling(features_ND)
     shares_NC = targets_NC.astype(np.float64)
     shares_NC /= shares_NC.sum(axis=1, keepdims=True)
-    units_NH = _units(encoder, x_ND, 2 * classes)
+    units_NH = _units(encoder, x_ND, 2 * projection_KC.shape[1])
     back_KC, room = _inverse(projection_KC)
     direction_K = _orthogonal(projection_KC, draw, room=room)
     gram_CC = back_KC.T @ back_KC
     found = _fitted(x_ND, units_NH, shares_NC, gram_CC, temperature, len(_hidden(encoder)))
     with torch.no_grad():
-        lengths_N = torch.linalg.vector_norm(_before_normalisation(encoder, x_ND), dim=1)
-        _lay(encoder, found, back_KC, direction_K, float(lengths_N.mean()))
-    return found
+        _lay(encoder, found, back_KC, direction_K)
+        scaling.fold(encoder.linears()[0])
+    return encoder, found
 
 
 def _hidden(encoder: Encoder) -> list[nn.Linear]:
@@ -111,14 +108,6 @@ def _units(encoder: Encoder, x_ND: Doubles, taken: int) -> Doubles:
     weight_HD, bias_H = (p.detach().double().numpy() for p in _hidden(encoder)[0].parameters())
     rows: Doubles = np.maximum(_product(x_ND, weight_HD[taken:].T) + bias_H[taken:], 0)
     return rows
-
-
-def _before_normalisation(encoder: Encoder, x_ND: Doubles) -> torch.Tensor:
-    rows = torch.from_numpy(x_ND.astype(np.float32))
-    for layer in _hidden(encoder):
-        rows = layer(rows).relu()
-    lengths: torch.Tensor = encoder.output(rows)
-    return lengths
 
 
 def _inverse(projection_KC: npt.NDArray[np.float32]) -> tuple[Doubles, bool]:
@@ -265,10 +254,8 @@ def _bent(z_NC: Doubles, layers: int) -> Doubles:
     return bent
 
 
-def _lay(
-    encoder: Encoder, ridge: Ridge, back_KC: Doubles, direction_K: Doubles, length: float
-) -> None:
-    """Write the regression into the layers; the code is about ``length`` long when normalised."""
+def _lay(encoder: Encoder, ridge: Ridge, back_KC: Doubles, direction_K: Doubles) -> None:
+    """Write the regression into the layers."""
     one, other = slice(classes := len(ridge.constant_C)), slice(classes, 2 * classes)
     eye, nothing_C = np.eye(classes), np.zeros(classes)
     # what the rows of a layer, then the code, read from the layer before, and add
@@ -291,9 +278,9 @@ def _lay(
         for units, (weight_CX, bias_C) in zip((one, other), rows, strict=True):
             layer.weight[units] = torch.from_numpy(weight_CX).float()
             layer.bias[units] = torch.from_numpy(bias_C).float()
-    code_KC = length * ridge.scale * back_KC
+    code_KC = ridge.scale * back_KC
     encoder.output.weight.copy_(torch.from_numpy(_product(code_KC, reading_CX)))
-    encoder.output.bias.copy_(torch.from_numpy(_product(code_KC, offset_C) + length * direction_K))
+    encoder.output.bias.copy_(torch.from_numpy(_product(code_KC, offset_C) + direction_K))
 
 
 def _product(left: Doubles, right: Doubles) -> Doubles:

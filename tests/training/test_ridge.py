@@ -1,4 +1,4 @@
-"""The start in closed form: its leave-one-out formula, and that the encoder is what it says."""
+"""A regression as an encoder: its leave-one-out formula, and that the encoder is what it says."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from sdml.networks import Encoder
+from sdml.networks import Encoder, unit_rows
 from sdml.retrieval import posterior_representation
 from sdml.retrieval.similarity import projection_temperature
 from sdml.subspace import Subspace
-from sdml.training.start import Ridge, left_out, start_from_ridge
+from sdml.training.ridge import Ridge, left_out, regressed
+from sdml.training.scaling import Scaling
 
 NAMES = tuple("abcde")
 RANDOM = Subspace.random(NAMES, dimension=24, seed=0).projection_KC
@@ -26,27 +27,20 @@ def encoder_of(hidden: tuple[int, ...], code: int = 24) -> Encoder:
     return Encoder(30, hidden, code, normalize=True, generator=generator)
 
 
-def started(
+def fitted(
     hidden: tuple[int, ...],
     projection: np.ndarray = RANDOM,
     targets: np.ndarray = TARGETS,
     features: np.ndarray = FEATURES,
-) -> tuple[Encoder, Ridge | None]:
-    encoder = encoder_of(hidden, len(projection))
-    made = start_from_ridge(
-        encoder,
-        features,
-        targets,
-        projection,
-        temperature=projection_temperature(projection),
-        seed=0,
-    )
-    return encoder, made
+) -> tuple[Encoder, Ridge]:
+    temperature = projection_temperature(projection)
+    return regressed(features, targets, projection, hidden, temperature=temperature, seed=0)
 
 
 def codes_of(encoder: Encoder, features: np.ndarray = FEATURES) -> np.ndarray:
     with torch.no_grad():
-        return np.asarray(encoder(torch.from_numpy(features)))
+        codes = encoder(torch.from_numpy(features))
+    return np.asarray(unit_rows(codes))
 
 
 def test_left_out_predictions_are_those_of_regressions_without_the_sample() -> None:
@@ -68,12 +62,12 @@ def test_left_out_predictions_are_those_of_regressions_without_the_sample() -> N
 @pytest.mark.parametrize("hidden", [(), (40,), (40, 32), (40, 32, 16)])
 def test_the_encoder_is_the_regression(hidden: tuple[int, ...]) -> None:
     drawn = encoder_of(hidden)
-    encoder, made = started(hidden)
-    assert made is not None
-    scores = FEATURES.astype(float) @ made.linear_DC + made.constant_C
+    encoder, made = fitted(hidden)
+    scaled = Scaling.of(FEATURES)(FEATURES)
+    scores = scaled @ made.linear_DC + made.constant_C
     if hidden:
         first = drawn.linears()[0]
-        units = FEATURES.astype(float) @ first.weight[10:].detach().double().numpy().T
+        units = scaled @ first.weight[10:].detach().double().numpy().T
         units += first.bias[10:].detach().double().numpy()
         scores += np.maximum(units, 0) @ made.random_HC
     if len(hidden) > 1:
@@ -85,10 +79,9 @@ def test_the_encoder_is_the_regression(hidden: tuple[int, ...]) -> None:
     np.testing.assert_allclose(np.linalg.norm(codes, axis=1), 1, atol=1e-5)
 
 
-def test_the_loss_of_the_start_is_that_of_posteriors_of_new_samples() -> None:
+def test_its_loss_is_that_of_posteriors_of_new_samples() -> None:
     """Leave-one-out says before what new samples show after."""
-    encoder, made = started((40, 32))
-    assert made is not None
+    encoder, made = fitted((40, 32))
     fresh = np.random.default_rng(9)
     labels = fresh.integers(0, 5, 2000)
     features = (CENTRES[labels] + fresh.standard_normal((2000, 30))).astype(np.float32)
@@ -110,7 +103,7 @@ def test_the_loss_of_the_start_is_that_of_posteriors_of_new_samples() -> None:
 )
 def test_every_kind_of_subspace(subspace: Subspace) -> None:
     projection = subspace.projection_KC
-    codes = codes_of(started((40, 32), projection)[0])
+    codes = codes_of(fitted((40, 32), projection)[0])
     assert np.isfinite(codes).all()
     assert (np.argmax(codes @ projection, axis=1) == LABELS).mean() > 0.9
 
@@ -118,8 +111,7 @@ def test_every_kind_of_subspace(subspace: Subspace) -> None:
 def test_several_labels() -> None:
     targets = TARGETS.copy()
     targets[::3] = np.maximum(targets[::3], TARGETS[1::3][: len(targets[::3])])
-    encoder, made = started((40, 32), targets=targets)
-    assert made is not None
+    encoder, _ = fitted((40, 32), targets=targets)
     likely = np.argmax(codes_of(encoder) @ RANDOM, axis=1)
     assert targets[np.arange(80), likely].mean() > 0.8
 
@@ -128,7 +120,7 @@ def test_unsure_codes_of_two_modalities_are_not_alike() -> None:
     projection = Subspace.random(NAMES, dimension=512, seed=0).projection_KC
     noise = np.random.default_rng(1).standard_normal((2, 80, 30)).astype(np.float32)
     one, other = (
-        codes_of(started((40, 32), projection, features=features)[0], features)
+        codes_of(fitted((40, 32), projection, features=features)[0], features)
         for features in noise  # which says nothing of the classes
     )
     beside = np.eye(512) - projection @ projection.T
@@ -136,21 +128,15 @@ def test_unsure_codes_of_two_modalities_are_not_alike() -> None:
     assert np.linalg.norm(one @ beside, axis=1).min() > 0.5
 
 
-@pytest.mark.parametrize(
-    ("hidden", "targets"),
-    [((40, 9), TARGETS), ((40, 32), np.eye(5, dtype=np.float32)[np.zeros(80, dtype=int)])],
-    ids=["too narrow", "one class"],
-)
-def test_left_as_it_was_drawn(hidden: tuple[int, ...], targets: np.ndarray) -> None:
-    encoder, made = started(hidden, targets=targets)
-    assert made is None
-    for one, other in zip(encoder.parameters(), encoder_of(hidden).parameters(), strict=True):
-        assert torch.equal(one, other)
-
-
 def test_constant_features_do_not_matter() -> None:
     features = FEATURES.copy()
     features[:, 3:] = 1
-    assert np.isfinite(codes_of(started((40, 32), features=features)[0], features)).all()
+    assert np.isfinite(codes_of(fitted((40, 32), features=features)[0], features)).all()
     features[:] = 0
-    assert np.isfinite(codes_of(started((40, 32), features=features)[0], features)).all()
+    assert np.isfinite(codes_of(fitted((40, 32), features=features)[0], features)).all()
+
+
+def test_mean_and_size_of_features_do_not_matter() -> None:
+    shifted = (3 * FEATURES + 50).astype(np.float32)
+    codes = [codes_of(fitted((40, 32), features=f)[0], f) for f in (FEATURES, shifted)]
+    np.testing.assert_allclose(codes[0] @ RANDOM, codes[1] @ RANDOM, atol=2e-3)
