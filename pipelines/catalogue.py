@@ -30,8 +30,8 @@ def plan_for(
     """What the pipeline looks like on the experiment's cluster.
 
     Raises:
-        ExperimentError: the file has no such modality, there are too few of them, or a pod of a
-            sweep together has several accelerators.
+        ExperimentError: the file has no such modality, there are too few of them, one would be
+            trained beside its partner, or a pod of a sweep together has several accelerators.
     """
     chosen = _chosen(name, experiment, modalities)
     if name == sweep.NAME and experiment.sweep.together:
@@ -134,7 +134,27 @@ def _chosen(name: str, experiment: Experiment, modalities: Sequence[str] | None)
             f"not only {chosen[0]!r}: name another, or use the {new_modality.NAME} pipeline to "
             "train one beside those that are stored"
         )
+    _check_partners(name, experiment, chosen)
     return chosen
+
+
+def _check_partners(name: str, experiment: Experiment, chosen: Sequence[str]) -> None:
+    """Trainings of one run go on at the same time, so a partner must have been trained before."""
+    for modality in chosen:
+        mtls = experiment.training_of(modality).mtls
+        if mtls is not None and name == sweep.NAME:
+            raise ExperimentError(
+                f"modalities.{modality}: the {name} pipeline varies λ, which method mtls has not: "
+                "leave that modality out with --modality"
+            )
+        if mtls is not None and mtls.partner in chosen:
+            raise ExperimentError(
+                f"modalities.{modality}: method mtls trains it against the stored codes of "
+                f"{mtls.partner}, but the {name} pipeline trains both at the same time: train "
+                f"{mtls.partner} before, by 'sdml train' or in a run without {modality} "
+                f"(--modality names the others), then {modality} with the {new_modality.NAME} "
+                f"pipeline and --modality {modality}"
+            )
 
 
 def one_line(experiment: Experiment, *, in_pods: bool) -> str:

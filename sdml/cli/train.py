@@ -76,8 +76,8 @@ def _run(arguments: argparse.Namespace, console: Console) -> None:
 def _train_several(
     arguments: argparse.Namespace, console: Console, stop: Callable[[], bool]
 ) -> None:
-    from sdml.steps.beside import run_beside
-    from sdml.steps.modalities import ModalitiesError, plan_modalities
+    from sdml.steps.groups import planned_groups, run_groups
+    from sdml.steps.modalities import ModalitiesError
 
     if arguments.processes != 1 or os.environ.get("WORLD_SIZE", "1") != "1":
         raise UserError(
@@ -86,7 +86,7 @@ def _train_several(
         )
     context = open_experiment(arguments)
     names = list(dict.fromkeys(arguments.modality or context.experiment.modalities))
-    plan = plan_modalities(context, names)
+    groups = planned_groups(context, names)
     options = [f"--{name}" for name in ("quiet", "reuse") if getattr(arguments, name)]
     speaking = threading.Lock()
 
@@ -99,7 +99,7 @@ def _train_several(
         given = [f"--modality={name}", "--json", *options]
         return ["-m", "sdml", "train", *given, "--", str(arguments.file)]
 
-    ended = run_beside(plan.jobs, plan.machine, command, stop, say, pinned=plan.pinned)
+    ended = run_groups(context, groups, command, stop, say)
     results = [ended.results[name] for name in names if name in ended.results]
     if ended.code == 0 and arguments.result is not None:
         write_result(arguments.result, results)
@@ -115,7 +115,7 @@ def _train_several(
 
 
 def _train_together(arguments: argparse.Namespace, stop: Callable[[], bool]) -> None:
-    from sdml.experiment import read_experiment
+    from sdml.experiment import SECTIONS, read_experiment
 
     if arguments.processes < 1:
         raise UserError(f"--processes must be at least 1, not {arguments.processes}")
@@ -124,7 +124,15 @@ def _train_together(arguments: argparse.Namespace, stop: Callable[[], bool]) -> 
             "--processes starts the processes itself, but WORLD_SIZE says that another launcher "
             "has started this one: leave out one of them"
         )
-    read_experiment(arguments.file)  # a mistake in it is told once, not by each process
+    experiment = read_experiment(arguments.file)  # a mistake is told once, not by each process
+    (modality,) = arguments.modality
+    known = modality in experiment.modalities
+    method = experiment.training_of(modality).method if known else ""
+    if method in SECTIONS and arguments.processes > 1:
+        raise UserError(
+            f"method {method} trains in one process, not in {arguments.processes}: leave "
+            "--processes out"
+        )
     options = [f"--modality={arguments.modality[0]}"]
     options += [f"--{name}" for name in ("json", "quiet", "reuse") if getattr(arguments, name)]
     options += [f"--result={arguments.result}"] if arguments.result is not None else []

@@ -4,6 +4,7 @@ from sdml.experiment.base import SPLITS, SplitName
 from sdml.experiment.cluster import ClusterSettings, ResourceSettings, TolerationSettings
 from sdml.experiment.evaluation import EvaluationSettings
 from sdml.experiment.file import dump_experiment, parse_experiment, read_experiment
+from sdml.experiment.methods import SECTIONS, DrclSettings, MtlsSettings
 from sdml.experiment.modality import (
     ExtractorSettings,
     KeySettings,
@@ -11,11 +12,13 @@ from sdml.experiment.modality import (
     SplitSettings,
     TrainLabelSettings,
 )
+from sdml.experiment.pseudo_labels import PseudoLabelSettings
 from sdml.experiment.settings import Experiment, SweepSettings
 from sdml.experiment.subspace import SubspaceSettings
-from sdml.experiment.training import DrclSettings, TrainingSettings
+from sdml.experiment.training import TrainingSettings
 
 __all__ = [
+    "SECTIONS",
     "SPLITS",
     "ClusterSettings",
     "DrclSettings",
@@ -24,6 +27,8 @@ __all__ = [
     "ExtractorSettings",
     "KeySettings",
     "ModalitySettings",
+    "MtlsSettings",
+    "PseudoLabelSettings",
     "ResourceSettings",
     "SplitName",
     "SplitSettings",

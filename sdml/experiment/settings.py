@@ -65,9 +65,13 @@ class Experiment(Settings):
         for name in self.modalities:
             path = ("modalities", name)
             try:
-                self.training_of(name)
+                training = self.training_of(name)
             except ValidationError as error:
                 raise ValueError(explain(error, TrainingSettings, path)) from error
+            if training.mtls is not None and training.mtls.partner == name:
+                raise ValueError(
+                    f"modalities.{name}.mtls.partner must be another modality than {name} itself"
+                )
             try:
                 self.resources_of(name)
             except ValidationError as error:

@@ -11,34 +11,21 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 from sdml.experiment.base import Number, Settings, Whole
+from sdml.experiment.methods import SECTIONS, DrclSettings, MtlsSettings
+from sdml.experiment.pseudo_labels import PseudoLabelSettings, threshold_alone
 
-Method = Literal["sdml", "classifier", "drcl"]
+Method = Literal["sdml", "classifier", "drcl", "mtls"]
 Preset = Literal["sdml", "sdml-reference"]
 Precision = Literal["fp32", "bf16", "auto"]
-
-
-class DrclSettings(Settings):
-    """What DRCL has and the other methods have not; the defaults are its released code's.
-
-    ``gamma`` is the share that a code keeps in the mixture with another, ``q_step`` by how much the
-    exponent of the generalised cross-entropy grows each epoch. ``score`` is the split by which a
-    prior is judged. ``reference_bugs`` brings back what the released code does by mistake.
-    """
-
-    alpha: Annotated[Number, Field(ge=0)] = 0.1
-    beta: Annotated[Number, Field(ge=0)] = 0.1
-    eta: Annotated[Number, Field(ge=0)] = 1.0
-    gamma: Annotated[Number, Field(ge=0, le=1)] = 0.9
-    q_step: Annotated[Number, Field(gt=0, le=1)] = 0.01
-    distance: Literal["mean", "sum"] = "mean"
-    normalize_mixed: bool = False
-    normalize_target: bool = False
-    prior_learning_rate: Annotated[Number, Field(gt=0)] = 5e-4
-    score: Literal["train", "validation"] = "train"
-    reference_bugs: bool = False
 
 
 _REFERENCE: dict[str, Any] = {
@@ -54,6 +41,7 @@ _REFERENCE: dict[str, Any] = {
 }
 _NOVEL = ("ridge_share", "least_batches")
 _OFF = {name: _REFERENCE[name] for name in _NOVEL}
+_UNSAID = {"drcl": None, "mtls": None, "pseudo_labels": None, "precision": "fp32"}
 _PLAIN = {"normalize_code": True, "squared": False, "label_count_normalised": False}
 _METHODS: dict[str, dict[str, Any]] = {
     "classifier": {"lambda_": 0.0},
@@ -63,6 +51,7 @@ _METHODS: dict[str, dict[str, Any]] = {
         "hidden": (4096, 4096),
         "selection": "val_total",
     },
+    "mtls": {"lambda_": 0.0, "batch_size": 256, "selection": "val_total"},
 }
 _PRESETS: dict[str, dict[str, Any]] = {
     "sdml": {"ridge_share": 0.6, "least_batches": 2},
@@ -91,8 +80,8 @@ class TrainingSettings(Settings):
     """One modality's training. Named toggles tell the released code from the paper's equation.
 
     Some defaults depend on the method and, of ``sdml``, on the preset; what is said stands, so a
-    preset is a start and not a lock. ``classifier`` and ``drcl`` need no decoder, so λ is 0, and
-    ``drcl`` has the sizes of its released code. ``drcl`` is there for that method only.
+    preset is a start and not a lock. All other methods need no decoder, so λ is 0, and ``drcl`` has
+    the sizes of its released code. ``drcl`` and ``mtls`` are there for that method only.
 
     ``ridge_share`` is how much of the code a ridge regression in closed form makes; the trained
     network makes the rest, and each has half of every hidden layer. ``least_batches`` makes the
@@ -128,23 +117,25 @@ class TrainingSettings(Settings):
     drcl: DrclSettings | None = Field(
         default_factory=lambda said: DrclSettings() if said.get("method") == "drcl" else None
     )
+    mtls: MtlsSettings | None = None
+    pseudo_labels: Annotated[PseudoLabelSettings | None, BeforeValidator(threshold_alone)] = None
 
     @model_validator(mode="after")
     def _settings_of_method(self) -> Self:
-        usual: dict[str, Any] = {}
+        usual: dict[str, Any] = {name: None for name in SECTIONS if name != self.method}
         if self.method == "sdml":
-            usual["drcl"] = None
             if self.ridge_share > 0:
                 usual["normalize_code"] = True
         else:
             usual |= {**_PLAIN, "preset": None}
-            usual |= {"lambda_": 0.0, **_OFF} if self.method == "drcl" else {"drcl": None}
-            if self.method == "drcl" and self.precision == "bf16":
+        if self.method in SECTIONS:
+            usual |= {"lambda_": 0.0, "pseudo_labels": None, **_OFF}
+            if self.precision == "bf16":
                 usual["precision"] = "fp32"
         strange = [name for name, value in usual.items() if getattr(self, name) != value]
         if strange:
             names = ", ".join(name.rstrip("_") for name in strange)
-            if self.method == "sdml" and strange != ["drcl"]:
+            if self.method == "sdml" and not set(strange) & set(SECTIONS):
                 raise ValueError(
                     f"{names}: goes with ridge_share: 0, which preset: sdml-reference has: say "
                     "that, or leave it out"
@@ -152,15 +143,26 @@ class TrainingSettings(Settings):
             raise ValueError(
                 f"{names}: nothing that method {self.method} has a choice of: leave it out"
             )
+        begun = self.pseudo_labels.start_epoch if self.pseudo_labels else 0
+        if begun > self.epochs:
+            raise ValueError(
+                f"pseudo_labels.start_epoch is {begun}, but there are {self.epochs} epochs: lower "
+                "it, or leave pseudo_labels out"
+            )
         if self.method == "drcl" and self.drcl is None:
             raise ValueError("method drcl needs its own section: leave drcl out for the defaults")
+        if self.method == "mtls" and self.mtls is None:
+            raise ValueError(
+                "method mtls needs the modality whose codes it is trained against: say it in that "
+                "modality, as in image: {..., method: mtls, mtls: {partner: text}}"
+            )
         return self
 
     @model_serializer(mode="wrap")
     def _without_other_methods(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """``drcl`` and ``precision`` where they decide anything, so that other digests stay."""
+        """What decides nothing is not said, so that older digests stay."""
         said: dict[str, Any] = dump(self)
-        for name, usual in {"drcl": None, "precision": "fp32"}.items():
+        for name, usual in _UNSAID.items():
             if said.get(name, ...) == usual:
                 del said[name]
         return said
@@ -177,11 +179,11 @@ class TrainingSettings(Settings):
     def rows(self, samples: int) -> int:
         """The size of a batch of a split with so many samples.
 
-        A split smaller than one batch has none, but with ``drcl``, whose batches are large, and
-        where ``least_batches`` asks for more than one.
+        A split smaller than one batch has none, but with ``drcl`` and ``mtls``, whose batches are
+        large, and where ``least_batches`` asks for more than one.
         """
         if self.least_batches > 1:
             return max(1, min(self.batch_size, samples // self.least_batches))
-        if self.drcl is None or self.drcl.reference_bugs:
+        if self.method not in SECTIONS or (self.drcl and self.drcl.reference_bugs):
             return self.batch_size
         return min(self.batch_size, samples)

@@ -7,14 +7,17 @@ from sdml.objectives.drcl import (
     mixed,
     true_class_log_probability,
 )
+from sdml.objectives.mtls import Transfer, mtls_loss
 from sdml.objectives.sdml import Losses, reconstruction_loss, sdml_loss, supervised_loss, weighted
 
 __all__ = [
     "Losses",
+    "Transfer",
     "classifier_loss",
     "drcl_loss",
     "generalised_cross_entropy",
     "mixed",
+    "mtls_loss",
     "reconstruction_loss",
     "sdml_loss",
     "supervised_loss",

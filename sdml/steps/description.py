@@ -127,6 +127,7 @@ def repeatable(experiment: Experiment, encoders: Sequence[Version]) -> str:
 
 def _commands(experiment: Experiment, modalities: Sequence[str]) -> str:
     here = [name for name in modalities if name in experiment.modalities]
+    here.sort(key=lambda name: experiment.training_of(name).method == "mtls")  # after its partner
     trains = [f"sdml train {EXPERIMENT_FILE} --modality {name}" for name in here]
     lines = [
         f"sdml prepare {EXPERIMENT_FILE}",
@@ -137,5 +138,9 @@ def _commands(experiment: Experiment, modalities: Sequence[str]) -> str:
         f"To repeat it, with `{EXPERIMENT_FILE}` from this run's artifacts:\n\n```sh\n"
         + "\n".join(lines)
         + "\n```"
-        + ("" if here == list(modalities) else "\n\nThe other encoders were in the store already.")
+        + (
+            ""
+            if len(here) == len(modalities)
+            else "\n\nThe other encoders were in the store already."
+        )
     )

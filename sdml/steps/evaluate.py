@@ -223,5 +223,12 @@ def _details(
         "collection": context.experiment.collection,
         "subspace": subspace,
         "split": settings.split,
-        **{f"encoder {v.manifest.modality}": v.path for v in versions},
+        **{f"encoder {v.manifest.modality}": f"{v.path}{_remark(v)}" for v in versions},
     }
+
+
+def _remark(encoder: Version) -> str:
+    """What a reader of figures should know of the encoder's method."""
+    if encoder.manifest.settings.get("method") != "mtls":
+        return ""
+    return " (method mtls: our reading of the paper, not its authors' method)"

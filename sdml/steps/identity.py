@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from sdml.errors import IntegrityError, NotFoundError
@@ -20,22 +20,51 @@ BEST_EPOCH = "best_epoch"
 """Stands among an encoder's settings in its manifest, although it is a result."""
 
 
+PARTNER = "partner"
+"""The role, in an encoder's manifest, of another modality's encoder that it was trained against."""
+
+_WEIGHTS = "encoder.safetensors"
+
+
 def flat(settings: TrainingSettings) -> dict[str, Any]:
     """Settings as manifests and tracking have them."""
     return settings.decisive()
 
 
-def training_identity(settings: TrainingSettings, features: Version, subspace: Version) -> str:
-    """One digest of all that decides a training's result: names its checkpoint."""
-    parts = {
+@dataclass(frozen=True, kw_only=True)
+class Partner:
+    """Another modality's encoder, and the feature set that it was trained on."""
+
+    encoder: Version
+    features: Version
+
+
+def training_identity(
+    settings: TrainingSettings, features: Version, subspace: Version, partner: Partner | None = None
+) -> str:
+    """One digest of all that decides a training's result: names its checkpoint.
+
+    Args:
+        settings: of the training.
+        features: that it sees.
+        subspace: that they were prepared for.
+        partner: whose codes it sees, for method ``mtls``.
+    """
+    parts: dict[str, Any] = {
         "settings": flat(settings),
-        # previews are for people: a training does not see them
-        "features": [
-            asdict(record) for record in features.manifest.objects if record.name != PREVIEWS
-        ],
+        "features": _content(features),
         "subspace": subspace.manifest.id,
     }
+    if partner is not None:
+        objects = partner.encoder.manifest.objects
+        weights = [asdict(record) for record in objects if record.name == _WEIGHTS]
+        parts[PARTNER] = [*weights, *_content(partner.features)]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def _content(features: Version) -> list[dict[str, Any]]:
+    """All of a feature set but the previews, which are for people: a training does not see them."""
+    return [asdict(record) for record in features.manifest.objects if record.name != PREVIEWS]
 
 
 def stored_encoder(
@@ -68,6 +97,17 @@ def _identity_of(catalog: Catalog, version: Version, settings: TrainingSettings)
         features, subspace = (
             catalog.get(origin(version, role)) for role in ("features", "subspace")
         )
+        partner = partner_at(catalog, origin(version, PARTNER)) if settings.mtls else None
     except (NotFoundError, IntegrityError):
         return None
-    return training_identity(settings, features, subspace)
+    return training_identity(settings, features, subspace, partner)
+
+
+def partner_at(catalog: Catalog, path_or_uri: str) -> Partner:
+    """A stored encoder as a partner.
+
+    Raises:
+        NotFoundError, IntegrityError: it or its feature set is gone or damaged.
+    """
+    encoder = catalog.get(path_or_uri)
+    return Partner(encoder=encoder, features=catalog.get(origin(encoder, "features")))

@@ -17,8 +17,9 @@ from sdml.errors import TrainingError, UserError
 from sdml.experiment import TrainingSettings
 from sdml.steps.context import Context
 from sdml.steps.identity import training_identity
+from sdml.steps.plan import Plan, planned
 from sdml.steps.sweep_group import OnEpochs, Work, ending, train_group
-from sdml.steps.train import Made, Plan, planned, settings_of
+from sdml.steps.train import Made, settings_of
 from sdml.training.device import find_device
 from sdml.training.precision import decided
 
@@ -63,7 +64,7 @@ def sweep_settings(
 
     Args:
         modality: a name in the experiment file.
-        lambdas: by default the file's ``sweep.lambdas``; for drcl its only one.
+        lambdas: by default the file's ``sweep.lambdas``; for drcl and mtls their only one.
         seeds: how many, from the file's own upwards.
         learning_rates: by default the file's own.
 
@@ -75,8 +76,9 @@ def sweep_settings(
     if seeds < 1:
         raise UserError(f"--seeds must be at least 1, not {seeds}")
     chosen = lambdas
-    if chosen is None:  # λ means nothing to drcl
-        chosen = [own.lambda_] if own.method == "drcl" else context.experiment.sweep.lambdas
+    if chosen is None:  # λ means nothing to drcl and mtls
+        only = own.method in ("drcl", "mtls")
+        chosen = [own.lambda_] if only else context.experiment.sweep.lambdas
     rates = [own.learning_rate] if learning_rates is None else learning_rates
     for name, values in (("--lambda", chosen), ("--learning-rate", rates)):
         if not values or len(set(values)) != len(values):
@@ -118,12 +120,17 @@ def sweep(
 
     Raises:
         ExperimentError, NotFoundError, SubspaceError: as of :func:`sdml.steps.train.train`.
-        UserError: ``at_once`` is below 1.
+        UserError: ``at_once`` is below 1, or the settings have pseudo-labels.
         TrainingError: a loss was no longer finite; the other settings' encoders are published.
         Interrupted: ``stop`` said so. The tracking runs end as killed.
     """
     if at_once is not None and at_once < 1:
         raise UserError(f"--at-once must be at least 1, not {at_once}")
+    if settings[0].pseudo_labels is not None:
+        raise UserError(
+            "a sweep's settings share their batches, but each would have pseudo_labels of its own: "
+            "leave pseudo_labels out, or train them one by one with sdml train"
+        )
     start = time.perf_counter()
     first = planned(context, modality, settings[0], features)
     plans = [_with(first, each) for each in settings]
@@ -177,7 +184,7 @@ def sweep(
 
 def _with(plan: Plan, settings: TrainingSettings) -> Plan:
     settings = decided(settings, find_device(settings.device))
-    identity = training_identity(settings, plan.features, plan.subspace_version)
+    identity = training_identity(settings, plan.features, plan.subspace_version, plan.partner)
     return replace(plan, settings=settings, identity=identity)
 
 

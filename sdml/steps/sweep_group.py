@@ -8,9 +8,9 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from sdml.errors import Interrupted, TrainingError
+from sdml.steps.plan import Plan
 from sdml.steps.train import (
     Made,
-    Plan,
     epoch_metrics,
     log_inputs,
     log_result,

@@ -10,23 +10,19 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
-from sdml.errors import ExperimentError, Interrupted, SubspaceError, TrainingError
-from sdml.experiment import SplitName, TrainingSettings
+from sdml.errors import ExperimentError, Interrupted
+from sdml.experiment import TrainingSettings
 from sdml.experiment.explain import explain
-from sdml.features import Split, load_split
 from sdml.steps.context import Context
-from sdml.steps.contract import stored_subspace
-from sdml.steps.identity import BEST_EPOCH, flat, stored_encoder, training_identity
+from sdml.steps.identity import BEST_EPOCH, PARTNER, flat
+from sdml.steps.plan import Plan, planned
 from sdml.steps.registered import register
 from sdml.steps.tracked_data import log_dataset
 from sdml.store import Version
-from sdml.subspace import Subspace
 from sdml.tracking import Run
 from sdml.training import ALONE, EpochRecord, FitResult, Ranks, TrainingData, fit
-from sdml.training.device import find_device
 from sdml.training.encoder_file import encoder_to_bytes
 from sdml.training.history import history_from_json, history_to_json
-from sdml.training.precision import decided
 
 logger = logging.getLogger(__name__)
 
@@ -62,6 +58,7 @@ def train(
     stop: Callable[[], bool] | None = None,
     reuse: bool = False,
     ranks: Ranks = ALONE,
+    partner: str | None = None,
 ) -> Trained:
     """Train the encoder of one modality and publish it.
 
@@ -79,15 +76,20 @@ def train(
             settings, instead of training.
         ranks: processes that train together, each calling this function with the same arguments.
             Rank 0 alone publishes and tracks; the others should have a context without tracking.
+        partner: URI of the encoder whose codes method ``mtls`` trains against; by default the
+            newest one of its partner for the same subspace.
 
     Raises:
         ExperimentError: the file has no such modality, or ``lambda_`` is not between 0 and 1.
-        NotFoundError: the modality has not been prepared for the file's subspace.
+        NotFoundError: the modality has not been prepared for the file's subspace, or its partner
+            not trained for it.
         SubspaceError: the method cannot use that subspace.
+        DataError: its rows and the partner's are no pairs.
         TrainingError: the loss is no longer finite, or another rank is gone.
         Interrupted: ``stop`` said so. The tracking run ends as killed.
     """
-    plan = planned(context, modality, settings_of(context, modality, lambda_), features, ranks)
+    settings = settings_of(context, modality, lambda_)
+    plan = planned(context, modality, settings, features, ranks, partner=partner)
     found = ranks.first_text(lambda: plan.stored() if reuse else "")
     data = None if found else plan.data()
     name = modality if lambda_ is None else f"{modality} λ={lambda_:g}"
@@ -146,116 +148,6 @@ def settings_of(
         raise ExperimentError(f"modality {modality}: {explain(error, TrainingSettings)}") from error
 
 
-@dataclass(frozen=True, kw_only=True)
-class Plan:
-    """One training, with everything looked up that decides its result."""
-
-    context: Context
-    modality: str
-    settings: TrainingSettings
-    features: Version
-    subspace_version: Version
-    subspace: Subspace
-    identity: str
-
-    def tags(self, pipeline_run: str | None) -> dict[str, str]:
-        """What a tracking run of this training can be found by."""
-        return {
-            "collection": self.context.experiment.collection,
-            "level": "modality",
-            "modality": self.modality,
-            "method": self.settings.method,
-            "subspace": self.subspace.identity,
-            "features": self.features.uri,
-            **({"pipeline_run": pipeline_run} if pipeline_run else {}),
-        }
-
-    def stored(self) -> str:
-        """URI of an encoder that this very training has made before, or an empty one."""
-        found = stored_encoder(self.context.catalog, self.modality, self.settings, self.identity)
-        return found.uri if found else ""
-
-    def data(self) -> TrainingData:
-        """The splits that are needed, verified."""
-
-        catalog, features = self.context.catalog, self.features
-
-        def read(split: SplitName) -> Split:
-            return load_split(lambda name: catalog.local(features, name), split)
-
-        names = (record.name for record in features.manifest.objects)
-        catalog.bring(features, [n for n in names if n.startswith(("train.", "validation."))])
-        training, validation = read("train"), read("validation")
-        return TrainingData(
-            features_ND=training.features_ND,
-            labels=training.labels,
-            validation_features_ND=validation.features_ND,
-            validation_labels=validation.labels,
-        )
-
-
-def planned(
-    context: Context,
-    modality: str,
-    settings: TrainingSettings,
-    features: str | None,
-    ranks: Ranks = ALONE,
-) -> Plan:
-    """Look everything up; which feature set is the newest is for rank 0 to say.
-
-    Raises:
-        ExperimentError, NotFoundError, SubspaceError: as :func:`train`.
-        TrainingError: another rank asks for another training.
-    """
-    device = find_device(settings.device, local_rank=ranks.local_rank, local_size=ranks.local_size)
-    settings = decided(settings, device)
-    chosen = ranks.first_text(lambda: features or _prepared(context, modality).uri)
-    version = context.catalog.get(chosen)
-    subspace_version, subspace = context.subspace_of(version)
-    _check_method(context, settings, subspace_version, subspace)
-    identity = training_identity(settings, version, subspace_version)
-    if ranks.first_text(lambda: identity) != identity:
-        raise TrainingError(
-            f"processes that train together must have one experiment file, but that of process "
-            f"{ranks.rank} asks for another training than that of process 0: give all the same"
-        )
-    return Plan(
-        context=context,
-        modality=modality,
-        settings=settings,
-        features=version,
-        subspace_version=subspace_version,
-        subspace=subspace,
-        identity=identity,
-    )
-
-
-def _check_method(
-    context: Context, settings: TrainingSettings, version: Version, subspace: Subspace
-) -> None:
-    """What a method asks of the subspace."""
-    if settings.method == "sdml" and subspace.form == "free":
-        raise SubspaceError(
-            f"method sdml needs unit columns, but {version.uri} was learned and has others: take "
-            "method drcl or classifier, or another kind of subspace"
-        )
-    asked = context.experiment.subspace
-    if asked.kind == "prior" and subspace.form != "free":
-        raise SubspaceError(
-            f"{version.uri} is what a prior starts from, and none is selected or prepared for "
-            "yet: run 'sdml prior fit', 'sdml prior select' and 'sdml prepare'"
-        )
-
-
-def _prepared(context: Context, modality: str) -> Version:
-    """The newest feature set of a modality for the collection's current subspace."""
-    current = stored_subspace(context)
-    path = current.path if current else ""
-    return context.catalog.latest(
-        "features", modality, where=lambda manifest: manifest.made_from.get("subspace") == path
-    )
-
-
 def epoch_metrics(epoch: EpochRecord) -> dict[str, float]:
     """The names under which an epoch is tracked (docs/tracking.md); no speed if it is unknown."""
     metrics = {
@@ -270,6 +162,8 @@ def epoch_metrics(epoch: EpochRecord) -> dict[str, float]:
     }
     if math.isnan(epoch.samples_per_second):
         del metrics["samples_per_second"]
+    if epoch.pseudo_labelled is not None:
+        metrics["pseudo_labelled/train"] = epoch.pseudo_labelled
     return metrics
 
 
@@ -278,6 +172,8 @@ def log_inputs(run: Run, plan: Plan) -> None:
     run.params({**plan.features.manifest.settings, **flat(plan.settings)})
     run.params({"modality": plan.modality, "dimension": plan.subspace.dimension})
     run.params({"precision": plan.settings.precision})
+    if plan.partner is not None:
+        run.params({PARTNER: plan.partner.encoder.uri})
     run.metrics({"lambda": plan.settings.lambda_})
     for split in ("train", "validation"):
         log_dataset(run, plan.features, split)
@@ -376,7 +272,11 @@ def publish(plan: Plan, fitted: FitResult) -> Version:
         modality=plan.modality,
         objects=objects,
         settings={**flat(plan.settings), BEST_EPOCH: fitted.best_epoch},
-        made_from={"subspace": plan.subspace_version.path, "features": plan.features.path},
+        made_from={
+            "subspace": plan.subspace_version.path,
+            "features": plan.features.path,
+            **({PARTNER: plan.partner.encoder.path} if plan.partner else {}),
+        },
         seed=plan.settings.seed,
         reuse=True,
     )

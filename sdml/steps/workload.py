@@ -12,8 +12,9 @@ import numpy as np
 
 from sdml.experiment import TrainingSettings
 from sdml.steps.context import Context
+from sdml.steps.plan import Plan, planned
 from sdml.steps.schedule import Job
-from sdml.steps.train import Plan, planned, settings_of
+from sdml.steps.train import settings_of
 from sdml.training.same_bits import Shapes
 
 _FLOPS = 6e10  # of one core, in matrix products

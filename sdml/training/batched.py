@@ -163,18 +163,23 @@ def ways(
 ) -> BatchedLearnerType:
     """What trains these settings best on a device: batched matrices, or turns.
 
-    By turns: drcl, whose batches lose rows that differ from setting to setting; bf16; networks of
+    By turns: drcl and mtls, which compare the rows of a batch with each other; bf16; networks of
     different widths; and large ones on a CPU, where one batched product costs as much as its parts.
     """
     widths = [features, *settings[0].hidden, len(projection_KC)]
     weights = sum(inputs * outputs for inputs, outputs in pairwise(widths))
-    plain = settings[0].method != "drcl" and settings[0].precision == "fp32"
+    plain = settings[0].method not in ("drcl", "mtls") and settings[0].precision == "fp32"
     plain = plain and len({each.hidden for each in settings}) == 1
     stacks = plain and (device.type != "cpu" or weights <= _SMALL)
     return StackedLearner if stacks else TurnsLearner
 
 
 def _check_alike(settings: Sequence[TrainingSettings]) -> None:
+    if settings[0].pseudo_labels is not None:
+        raise ExperimentError(
+            "settings that are trained at once share their batches, but each would have "
+            "pseudo_labels of its own: train them one by one, or leave pseudo_labels out"
+        )
     first, *others = (each.model_dump(by_alias=True) for each in settings)
     for other in others:
         names = [n for n, value in first.items() if other[n] != value and n not in MAY_DIFFER]

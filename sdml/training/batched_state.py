@@ -13,7 +13,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -147,7 +147,7 @@ class BatchedState:
         notes = []
         arrays = {_LEARNER + name: array for name, array in self._learner.state().items()}
         for place, course in enumerate(self.courses):
-            history = [asdict(record) for record in course.history]
+            history = [record.as_json() for record in course.history]
             note = {"history": history, "best_epoch": course.best_epoch, "failure": course.failure}
             notes.append(note)
             arrays |= {f"{_BEST}{place}.{name}": array for name, array in course.best.items()}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -27,6 +27,9 @@ _NOT_DECISIVE = {"device", "threads"}
 _BEST = "best."
 _LEARNER = "learner."
 _LOSSES = "losses"
+_GUESSES = "guesses"
+
+NO_GUESSES = np.empty(0, dtype=np.int32)
 
 Arrays = dict[str, npt.NDArray[Any]]
 
@@ -54,6 +57,7 @@ class Checkpoint:
         best_epoch: the epoch selected so far, from 1; 0 before the end of the first.
         history: the finished epochs.
         losses_S3: of the batches of the epoch under way.
+        guesses_N: the pseudo-labels of that epoch; empty without any.
     """
 
     learner: Arrays
@@ -61,6 +65,7 @@ class Checkpoint:
     best_epoch: int
     history: tuple[EpochRecord, ...]
     losses_S3: npt.NDArray[np.float32]
+    guesses_N: npt.NDArray[np.int32]
 
 
 def settings_digest(settings: TrainingSettings) -> str:
@@ -92,11 +97,13 @@ def save(slot: CheckpointSlot, checkpoint: Checkpoint, mark: str) -> None:
         "schema": _SCHEMA,
         "fingerprint": mark,
         "best_epoch": checkpoint.best_epoch,
-        "history": [asdict(record) for record in checkpoint.history],
+        "history": [record.as_json() for record in checkpoint.history],
     }
     arrays = {_LEARNER + name: array for name, array in checkpoint.learner.items()}
     arrays |= {_BEST + name: array for name, array in checkpoint.best.items()}
     arrays[_LOSSES] = checkpoint.losses_S3
+    if checkpoint.guesses_N.size:
+        arrays[_GUESSES] = checkpoint.guesses_N
     try:
         slot.save(pack(arrays, note))
     except StoreError as error:
@@ -119,6 +126,7 @@ def load(data: bytes, mark: str) -> Checkpoint | None:
             best_epoch=note["best_epoch"],
             history=tuple(EpochRecord(**record) for record in note["history"]),
             losses_S3=arrays[_LOSSES].reshape(-1, 3),
+            guesses_N=arrays.get(_GUESSES, NO_GUESSES),
         )
     except (IntegrityError, KeyError, TypeError, ValueError) as error:
         logger.warning("the checkpoint is damaged (%s): training starts from the beginning", error)

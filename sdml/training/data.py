@@ -42,12 +42,17 @@ class TrainingData:
         labels: int32 (N,) with -1 for unlabelled, or uint8 (N, C) multi-hot with zero rows.
         validation_features_ND: as ``features_ND``.
         validation_labels: as ``labels``.
+        partner_NK: float32, the codes that the training samples' pairs have in another modality;
+            None unless the method needs them.
+        validation_partner_NK: as ``partner_NK``.
     """
 
     features_ND: npt.NDArray[np.float32]
     labels: npt.NDArray[Any]
     validation_features_ND: npt.NDArray[np.float32]
     validation_labels: npt.NDArray[Any]
+    partner_NK: npt.NDArray[np.float32] | None = None
+    validation_partner_NK: npt.NDArray[np.float32] | None = None
 
 
 class Samples:
@@ -66,6 +71,7 @@ class Samples:
         device: torch.device,
         name: str,
         room: int | None = None,
+        partner_NK: npt.NDArray[np.float32] | None = None,
     ) -> None:
         """Check one split.
 
@@ -76,6 +82,7 @@ class Samples:
             device: where the samples go.
             name: of the split, for errors.
             room: bytes that its features may take; by default half of what ``device`` has left.
+            partner_NK: see :class:`TrainingData`; K more columns of the targets.
 
         Raises:
             DataError: shapes do not fit together, or a label is outside the classes.
@@ -91,12 +98,19 @@ class Samples:
                 f"the {name} split must have one label a sample, but has {len(labels)} labels "
                 f"for {len(features_ND)} samples: prepare the modality again"
             )
+        if partner_NK is not None and len(partner_NK) != len(features_ND):
+            raise DataError(
+                f"each sample of the {name} split must have its pair, but there are "
+                f"{len(partner_NK)} for {len(features_ND)} samples: prepare both modalities again"
+            )
         self.labelled = int((labels.any(axis=1) if labels.ndim == 2 else labels >= 0).sum())
         self._shape: tuple[int, int] = features_ND.shape
         self._classes_C = torch.arange(classes, device=device)
         self._device = device
         held = labels.astype(np.int32) if labels.ndim == 1 else (labels > 0).astype(np.uint8)
-        self._labels = _tensor(held, device)
+        self._given = _tensor(held, device)
+        self._labels = self._given  # with guesses, from epoch to epoch
+        self._partner_NK = None if partner_NK is None else _tensor(partner_NK, device)
         self._source = _source(features_ND, device, name, room)
         if self._source is None:
             rows_ND = np.ascontiguousarray(features_ND, dtype=np.float32)
@@ -134,14 +148,16 @@ class Samples:
             gathered = self._gathered(order_N, starts)
         with closing(gathered):
             for start, features_BD in zip(starts, gathered, strict=True):
-                targets_BC = self._targets(self._labels[order_N[start : start + size]])
+                targets_BC = self._held_against(self._labels, order_N[start : start + size])
                 yield features_BD, targets_BC
 
-    def blocks(self) -> Generator[tuple[Tensor, Tensor]]:
+    def blocks(self, *, guesses: bool = True) -> Generator[tuple[Tensor, Tensor]]:
         """All samples in order, in blocks: (features_BD, targets_BC).
 
-        As with :meth:`batches`, the features of one may be overwritten by the next.
+        As with :meth:`batches`, the features of one may be overwritten by the next. Without
+        ``guesses`` the targets are those of the labels alone.
         """
+        labels = self._labels if guesses else self._given
         starts = range(0, len(self), _BLOCK)
         if self._source is not None:
             blocks = stream(self._source, None, starts, len(self), self._device)
@@ -149,18 +165,31 @@ class Samples:
             blocks = (self._features_ND[start : start + _BLOCK] for start in starts)
         with closing(blocks):
             for start, features_BD in zip(starts, blocks, strict=True):
-                targets_BC = self._targets(self._labels[start : start + _BLOCK])
+                targets_BC = self._held_against(labels, slice(start, start + _BLOCK))
                 yield features_BD, targets_BC
 
     def labelled_classes(self) -> int:
-        """How many classes have a sample."""
-        return int(self._targets(self._labels).any(dim=0).sum())
+        """How many classes have a sample, guesses apart."""
+        return int(self._targets(self._given).any(dim=0).sum())
+
+    def guess(self, classes_N: npt.NDArray[np.int32]) -> None:
+        """From now on these classes count as labels, in place of earlier guesses; -1 for none.
+
+        Args:
+            classes_N: of unlabelled samples.
+        """
+        guesses_N = torch.from_numpy(classes_N.copy()).to(self._device)
+        if self._given.ndim == 1:
+            self._labels = torch.where(guesses_N >= 0, guesses_N, self._given)
+        else:
+            hot_NC = (guesses_N[:, None] == self._classes_C).to(self._given.dtype)
+            self._labels = self._given | hot_NC
 
     def some(
         self, most: int, *, seed: int
     ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
         """Features and targets of up to ``most`` labelled samples, on the CPU."""
-        targets_NC = self._targets(self._labels).cpu().numpy()
+        targets_NC = self._targets(self._given).cpu().numpy()
         rows_N = np.flatnonzero(targets_NC.any(axis=1))
         if len(rows_N) > most:
             rows_N = np.sort(np.random.default_rng(seed).permutation(rows_N)[:most])
@@ -174,6 +203,13 @@ class Samples:
             features_BD = rows_BD[: len(chosen_B)]
             torch.index_select(self._features_ND, 0, chosen_B, out=features_BD)
             yield features_BD
+
+    def _held_against(self, labels: Tensor, rows: Tensor | slice) -> Tensor:
+        """Targets of some samples, and their pairs' codes, if there are any, in more columns."""
+        targets_BC = self._targets(labels[rows])
+        if self._partner_NK is None:
+            return targets_BC
+        return torch.cat((targets_BC, self._partner_NK[rows]), dim=1)
 
     def _targets(self, labels: Tensor) -> Tensor:
         """Multi-hot float32 (B, C) of labels in either form."""
@@ -194,10 +230,22 @@ def samples_of(data: TrainingData, classes: int, device: torch.device) -> tuple[
         DataError: see :class:`Samples`.
     """
     training, validation = (
-        Samples(features_ND, labels, classes=classes, device=device, name=name)
-        for name, features_ND, labels in (
-            ("training", data.features_ND, data.labels),
-            ("validation", data.validation_features_ND, data.validation_labels),
+        Samples(
+            features_ND,
+            labels,
+            classes=classes,
+            device=device,
+            name=name,
+            partner_NK=partner_NK,
+        )
+        for name, features_ND, labels, partner_NK in (
+            ("training", data.features_ND, data.labels, data.partner_NK),
+            (
+                "validation",
+                data.validation_features_ND,
+                data.validation_labels,
+                data.validation_partner_NK,
+            ),
         )
     )
     return training, validation

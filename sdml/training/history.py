@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from sdml.errors import IntegrityError
 
@@ -14,7 +15,8 @@ from sdml.errors import IntegrityError
 class EpochRecord:
     """One epoch. Training losses are means over its batches, while the weights were changing.
 
-    ``samples_per_second`` is the speed of its training part, NaN when read from a file.
+    ``samples_per_second`` is the speed of its training part, NaN when read from a file;
+    ``pseudo_labelled`` how many training samples had a pseudo-label, None where there are none.
     """
 
     epoch: int
@@ -26,11 +28,16 @@ class EpochRecord:
     validation_supervised: float
     learning_rate: float
     samples_per_second: float = math.nan
+    pseudo_labelled: int | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """All that is there, by name."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
 
 
 def history_to_json(history: Sequence[EpochRecord]) -> bytes:
     """A list with one object for each epoch, without times: equal trainings give equal bytes."""
-    records = [asdict(record) for record in history]
+    records = [record.as_json() for record in history]
     for record in records:
         del record["samples_per_second"]
     return (json.dumps(records, indent=1) + "\n").encode()

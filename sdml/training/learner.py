@@ -114,6 +114,10 @@ class Learner(Optimised):
         reconstruction = (torch.stack(reconstructions) * shares).sum()
         return torch.stack(weighted(reconstruction, supervised, self._settings.lambda_))
 
+    def posterior(self, features_BD: Tensor) -> Tensor:
+        """See :meth:`Optimised.posterior`."""
+        return self._supervised.posterior(self.encoder(features_BD))
+
     def load(self, state: Mapping[str, npt.NDArray[Any]]) -> None:
         """See :meth:`Optimised.load`."""
         super().load(state)

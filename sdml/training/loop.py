@@ -119,7 +119,7 @@ def fit(
         make = learner_type or ranks.learner
         parts = Parts.of(settings, training, projection_KC.shape[1])
         learner = make(training.features, projection_KC, parts.trained, place)
-        state = TrainingState(learner, training, validation, settings, clock)
+        state = TrainingState(learner, training, validation, settings, clock, ranks.first)
         mark = checkpoints.fingerprint(settings, projection_KC, data_identity)
         kept = ranks.first(checkpoint.load) if checkpoint else None
         resumed = kept is not None and state.resume(kept, mark)
@@ -187,6 +187,8 @@ def check_splits(training: Samples, validation: Samples, settings: TrainingSetti
             f"the training split must fill at least one batch, but has {len(training)} samples "
             f"and batch_size is {settings.batch_size}: lower batch_size"
         )
+    if settings.method == "mtls":  # pairs are enough
+        return
     if validation.labelled == 0:
         raise DataError(
             f"the validation split must have labelled samples to select an epoch by, but none of "

@@ -40,11 +40,16 @@ from sdml.training.consistency import ConsistencyLearner
 from sdml.training.device import find_device
 from sdml.training.learner import Learner
 from sdml.training.optimised import Optimised
+from sdml.training.transfer import TransferLearner
 
 logger = logging.getLogger(__name__)
 
 _PATIENCE = timedelta(minutes=30)  # for a rank that saves or publishes
 _NOTHING, _FAILED = -1, -2
+_OF_METHOD: dict[str, Callable[..., Optimised]] = {
+    "drcl": ConsistencyLearner,
+    "mtls": TransferLearner,
+}
 
 
 class Ranks:
@@ -90,7 +95,7 @@ class Ranks:
         device: torch.device,
     ) -> Optimised:
         """The method's learner, with steps of all ranks together; arguments as of Learner."""
-        made_by = ConsistencyLearner if settings.method == "drcl" else Learner
+        made_by = _OF_METHOD.get(settings.method, Learner)
         return made_by(features, projection_KC, settings, device)
 
 
@@ -237,9 +242,10 @@ class _Group(Ranks):
         Raises:
             UserError: the method's loss cannot be divided among processes.
         """
-        if settings.method == "drcl":  # its loss compares every sample of a batch with every other
+        if settings.method in _OF_METHOD:  # compares every sample of a batch with every other
             raise UserError(
-                f"method drcl trains in one process, not in {self.size}: leave --processes out"
+                f"method {settings.method} trains in one process, not in {self.size}: leave "
+                "--processes out"
             )
         return _ParallelLearner(features, projection_KC, settings, device, self)
 

@@ -2,8 +2,8 @@
 
 bf16 only where it is both faster and safe: the processor or GPU multiplies bfloat16 itself, and
 the method's outputs are unit vectors whose losses are not squared, so that no value outgrows what
-three digits can tell apart. Networks too small to gain stay with fp32, and so does DRCL, for which
-nobody has measured it.
+three digits can tell apart. Networks too small to gain stay with fp32, and so do DRCL and MTLS,
+for which nobody has measured it.
 
 The choice is made once, before a training is named, so the name, the checkpoint and the encoder's
 manifest have it; on another kind of machine ``auto`` may be another training.
@@ -47,8 +47,8 @@ def decided(
 
 def _unsafe(settings: TrainingSettings) -> str:
     """Why these settings need fp32, or nothing."""
-    if settings.method == "drcl":
-        return "method drcl is trained in fp32"
+    if settings.method in ("drcl", "mtls"):
+        return f"method {settings.method} is trained in fp32"
     if settings.squared:
         return "squared losses need fp32"
     if not (settings.normalize_code and settings.normalize_reconstruction):

@@ -75,10 +75,10 @@ def _tried(
     with thread_count(threads):
         learner = ALONE.learner(shapes.features, projection_KC, settings, cpu)
         for count in {min(rows, shapes.samples), partial} - {0}:
-            batch = _noise(count, shapes, projection_KC, cpu)
+            batch = _noise(count, shapes, projection_KC, settings)
             (whole,) = batch.batches(count, seed=0, epoch=1, drop_last=False)
             found.update(learner.step(*whole).numpy().tobytes())
-        validation = _noise(shapes.validation, shapes, projection_KC, cpu)
+        validation = _noise(shapes.validation, shapes, projection_KC, settings)
         found.update(learner.measure(validation.blocks()).numpy().tobytes())
         for array in learner.state().values():
             found.update(array.tobytes())
@@ -86,14 +86,19 @@ def _tried(
 
 
 def _noise(
-    rows: int, shapes: Shapes, projection_KC: npt.NDArray[np.float32], device: torch.device
+    rows: int,
+    shapes: Shapes,
+    projection_KC: npt.NDArray[np.float32],
+    settings: TrainingSettings,
 ) -> Samples:
     rng = np.random.default_rng(rows)
-    classes = projection_KC.shape[1]
+    code, classes = projection_KC.shape
+    paired = settings.mtls is not None
     return Samples(
         rng.standard_normal((rows, shapes.features), dtype=np.float32),
         rng.integers(0, classes, rows, dtype=np.int32),
         classes=classes,
-        device=device,
+        device=torch.device("cpu"),
         name="trial",
+        partner_NK=rng.standard_normal((rows, code), dtype=np.float32) if paired else None,
     )

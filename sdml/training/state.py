@@ -17,10 +17,12 @@ from torch import Tensor
 from sdml.errors import TrainingError
 from sdml.experiment import TrainingSettings
 from sdml.training import checkpoint as checkpoints
-from sdml.training.checkpoint import Arrays, Checkpoint
+from sdml.training.checkpoint import NO_GUESSES, Arrays, Checkpoint
 from sdml.training.data import Samples
 from sdml.training.history import EpochRecord
 from sdml.training.optimised import Optimised
+from sdml.training.parts import First
+from sdml.training.pseudo_labels import Guesses, guessed
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +35,7 @@ class TrainingState:
         best: the selected epoch's encoder; empty before the end of the first epoch.
         best_epoch: the selected epoch, from 1; 0 before the end of the first.
         batches: how many of the epoch under way are done.
+        guesses_N: its pseudo-labels; empty without any.
     """
 
     def __init__(
@@ -42,17 +45,20 @@ class TrainingState:
         validation: Samples,
         settings: TrainingSettings,
         clock: Callable[[], float] = time.perf_counter,
+        first: First = lambda make: make(),
     ) -> None:
-        """Before the first batch."""
+        """Before the first batch; ``first`` as of :meth:`Ranks.first`."""
         self._learner = learner
         self._training = training
         self._validation = validation
         self._settings = settings
         self._clock = clock
+        self._first = first
         self._losses: list[Tensor] = []
         self.history: list[EpochRecord] = []
         self.best: Arrays = {}
         self.best_epoch = 0
+        self.guesses_N: Guesses = NO_GUESSES
 
     @property
     def batches(self) -> int:
@@ -73,6 +79,8 @@ class TrainingState:
         settings = self._settings
         start = self._clock()
         samples = 0
+        if not self.batches:
+            self._guess(number)
         for features_BD, targets_BC in self._training.batches(
             settings.rows(len(self._training)),
             seed=settings.seed,
@@ -105,6 +113,7 @@ class TrainingState:
             validation_supervised=validation[2],
             learning_rate=settings.learning_rate,
             samples_per_second=samples / seconds if seconds > 0 else math.nan,
+            pseudo_labelled=self._pseudo_labelled(),
         )
         self.history.append(record)
         self._losses.clear()
@@ -122,6 +131,7 @@ class TrainingState:
             best_epoch=self.best_epoch,
             history=tuple(self.history),
             losses_S3=np.array(losses, dtype=np.float32).reshape(-1, 3),
+            guesses_N=self.guesses_N,
         )
 
     def resume(self, data: bytes, mark: str) -> bool:
@@ -135,6 +145,8 @@ class TrainingState:
         if found is None:
             return False
         try:
+            if len(found.guesses_N) not in (0, len(self._training)):
+                raise ValueError(f"it has {len(found.guesses_N)} pseudo-labels")
             self._learner.load(found.learner)
         except (KeyError, ValueError) as error:
             logger.warning(
@@ -143,9 +155,30 @@ class TrainingState:
             return False
         self.history = list(found.history)
         self.best, self.best_epoch = found.best, found.best_epoch
+        if found.guesses_N.size:
+            self._take(found.guesses_N)
         self._losses = list(torch.from_numpy(found.losses_S3).to(self._learner.device))
         logger.info("training continues after epoch %d%s", len(self.history), self._further())
         return True
+
+    def _guess(self, number: int) -> None:
+        """Give unlabelled samples their classes for an epoch, the same ones on every rank."""
+        own = self._settings.pseudo_labels
+        if own is None or number < own.start_epoch:
+            return
+        made = self._first(
+            lambda: guessed(self._learner, self._training, own.threshold).astype("<i4").tobytes()
+        )
+        self._take(np.frombuffer(made or b"", dtype="<i4"))
+
+    def _take(self, guesses_N: Guesses) -> None:
+        self.guesses_N = guesses_N
+        self._training.guess(guesses_N)
+
+    def _pseudo_labelled(self) -> int | None:
+        if self._settings.pseudo_labels is None:
+            return None
+        return int((self.guesses_N >= 0).sum())
 
     def _further(self) -> str:
         return f" and {self.batches} batches" if self.batches else ""

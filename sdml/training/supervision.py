@@ -46,6 +46,10 @@ class Supervision:
             else self.projection_KC.T @ self.projection_KC
         )
 
+    def posterior(self, codes_NK: Tensor) -> Tensor:
+        """Of each class (N, C), as retrieval has it: softmax(τPᵀh)."""
+        return torch.softmax(self.temperature * (codes_NK @ self.projection_KC), dim=1)
+
     def __call__(self, codes_NK: Tensor, targets_NC: Tensor) -> Tensor:
         """The loss, a scalar; arguments as of the objectives."""
         settings = self._settings

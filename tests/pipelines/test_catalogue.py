@@ -147,3 +147,24 @@ def test_parameters_that_no_pod_could_be_given_are_refused() -> None:
     with pytest.raises(ExperimentError, match=r"at most 120000 bytes.*'trainings'.*--modality"):
         arguments_for("sweep", experiment, modalities=None, plan=plan)
     arguments_for("sweep", experiment, modalities=None)  # on this machine nothing limits them
+
+
+PARTNER = {"method": "mtls", "mtls": {"partner": "image"}}
+
+
+def test_a_partner_is_not_trained_in_the_same_run(tmp_path: Path) -> None:
+    modalities = {"image": {"source": "i.npz"}, "text": {"source": "t.npz", **PARTNER}}
+    training = {"epochs": 2}
+    experiment = read_experiment(
+        write_experiment(tmp_path, modalities=modalities, training=training)
+    )
+    said = "in a run without text .* new-modality pipeline and --modality text"
+    for name in ("train", "new-modality"):
+        with pytest.raises(ExperimentError, match=said):
+            arguments_for(name, experiment, modalities=None)
+        with pytest.raises(ExperimentError, match=said):
+            plan_for(name, experiment, modalities=None, cache=True)
+    with pytest.raises(ExperimentError, match="varies λ, which method mtls has not"):
+        arguments_for("sweep", experiment, modalities=None)
+    alone = arguments_for("new-modality", experiment, modalities=["text"])
+    assert alone["trainings"] == [{"modality": "text", "weight": 0.0}]

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from sdml.errors import SDMLError, StoreUnavailableError
-from sdml.experiment import TrainingSettings
+from sdml.experiment import PseudoLabelSettings, TrainingSettings
 from sdml.training import FitResult, Place, Ranks, TrainingData, fit, joined
 from tests.training.trainee import SETTINGS, SUBSPACE, modality
 
@@ -39,6 +39,7 @@ CASES = {
     "nearly_unlabelled": case(batch_size=7),
     "toggles": case(squared=True, label_count_normalised=True, normalize_target=True),
     "classifier": case(method="classifier", lambda_=0.2),
+    "pseudo_labels": case(pseudo_labels=PseudoLabelSettings(threshold=0.5, start_epoch=2)),
     "default_preset": case(ridge_share=0.5),
 }
 
@@ -57,7 +58,7 @@ def outcome(result: FitResult) -> dict[str, Any]:
     digest = hashlib.sha256()
     for name, array in sorted(result.encoder_state.items()):
         digest.update(name.encode() + array.tobytes())
-    history = [dataclasses.asdict(record) for record in result.history]
+    history = [record.as_json() for record in result.history]
     for record in history:
         del record["samples_per_second"]
     return {

@@ -51,7 +51,7 @@ def assert_same(together: FitResult, alone: FitResult, *, exactly: bool) -> None
     close = 0.0 if exactly else CLOSE
     assert (together.best_epoch, together.epochs) == (alone.best_epoch, alone.epochs)
     for one, other in zip(together.history, alone.history, strict=True):
-        left, right = dataclasses.asdict(one), dataclasses.asdict(other)
+        left, right = one.as_json(), other.as_json()
         del left["samples_per_second"], right["samples_per_second"]
         assert left == pytest.approx(right, rel=close, abs=close)
     assert together.encoder_state.keys() == alone.encoder_state.keys()

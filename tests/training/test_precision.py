@@ -35,6 +35,7 @@ def machine(tmp_path: Path, *flags: str) -> Path:
         ({"normalize_reconstruction": False}, ["amx_bf16"], "fp32"),
         ({"hidden": [256, 256]}, ["amx_bf16"], "fp32"),
         ({"method": "drcl"}, ["amx_bf16"], "fp32"),
+        ({"method": "mtls", "mtls": {"partner": "image"}}, ["amx_bf16"], "fp32"),
     ],
 )
 def test_auto(

@@ -20,7 +20,15 @@ def settings(**given: Any) -> TrainingSettings:
     return TrainingSettings.model_validate({"hidden": [24], "batch_size": 32, **given})
 
 
-@pytest.mark.parametrize("given", [{}, {"method": "classifier"}, {"method": "drcl"}])
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        {"method": "classifier"},
+        {"method": "drcl"},
+        {"method": "mtls", "mtls": {"partner": "image"}},
+    ],
+)
 def test_the_same_number_and_one_that_is_seen_to_agree(given: dict[str, Any]) -> None:
     before = torch.get_num_threads()
     assert same_bits(SHAPES, PROJECTION, settings(**given), [2], 2) == 2

@@ -6,10 +6,12 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sdml.errors import DataError, UserError
 from sdml.steps.contract import require_subspace, stored_subspace
 from sdml.steps.encoders import newest_encoders
+from sdml.steps.partner import partner_for, partner_of
 from sdml.steps.pipeline.records import Pins
 from sdml.steps.pipeline.task import Task
 from sdml.steps.prepare import prepare
@@ -36,7 +38,8 @@ def begin(task: Task, *, modalities: Sequence[str], new_modality: bool, pipeline
 
     Raises:
         UserError: no modality is named.
-        NotFoundError: ``new_modality``, and no subspace is stored.
+        NotFoundError: ``new_modality``, and no subspace is stored; or a modality's partner was not
+            trained before.
     """
     if not modalities:
         raise UserError("a pipeline run needs at least one modality: give the parameter some")
@@ -77,6 +80,7 @@ def prepare_pinned(
 
     Raises:
         DataError: a source or the stored subspace is no longer what it was at the beginning.
+        NotFoundError: the partner of a modality was not trained before.
     """
     if _inputs(task, modalities) != inputs:
         raise DataError(
@@ -85,8 +89,24 @@ def prepare_pinned(
         )
     task.tell_parent(task="prepare")
     made = prepare(task.context, modalities=modalities, new_modality=new_modality)
+    partners = _partners(task, modalities)
     task.tell_parent(task="train")
-    return Pins(subspace=made.subspace, features=made.features)
+    return Pins(subspace=made.subspace, features=made.features, partners=partners)
+
+
+def _partners(task: Task, modalities: Sequence[str]) -> dict[str, str]:
+    """URI of the encoder that each modality of method ``mtls`` is to be trained against.
+
+    Raises:
+        NotFoundError: there is none, or no subspace yet.
+    """
+    context = task.context
+    named = {name: partner_of(context, name) for name in modalities}
+    return {
+        name: partner_for(context, name, partner, require_subspace(context)).encoder.uri
+        for name, partner in named.items()
+        if partner is not None
+    }
 
 
 def _inputs(task: Task, modalities: Sequence[str]) -> str:
@@ -94,7 +114,7 @@ def _inputs(task: Task, modalities: Sequence[str]) -> str:
     context = task.context
     stored = stored_subspace(context)
     settings, store = context.experiment.modalities, context.catalog.store.uri
-    parts = {
+    parts: dict[str, Any] = {
         "subspace": stored.manifest.id if stored else "",
         "wanted": context.experiment.subspace.model_dump(mode="json"),
         "modalities": {
@@ -102,4 +122,7 @@ def _inputs(task: Task, modalities: Sequence[str]) -> str:
             for name in (modalities if stored else settings)
         },
     }
+    partners = _partners(task, modalities)
+    if partners:  # only then, so that other digests stay
+        parts["partners"] = partners
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

@@ -47,6 +47,7 @@ def main(folder: Path) -> int:
                     stop=stop,
                     reuse=request.reuse,
                     ranks=ranks,
+                    partner=request.partner,
                 )
     except SDMLError as error:
         if leads:

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pins:
-    """URIs of the versions that a pipeline run works with."""
+    """URIs of the versions that a pipeline run works with.
+
+    ``partners`` are encoders of other modalities, by the modality that is trained against one.
+    """
 
     subspace: str
     features: dict[str, str]
+    partners: dict[str, str] = field(default_factory=dict)
 
     def write(self, path: str) -> None:
         """Write to the file that the pipeline hands on."""

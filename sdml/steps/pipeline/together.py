@@ -33,6 +33,7 @@ class Request:
     parent_run: str | None
     pipeline_run: str
     reuse: bool
+    partner: str | None
 
 
 class TogetherError(SDMLError):

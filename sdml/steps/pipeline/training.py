@@ -35,6 +35,7 @@ def train_pinned(
         "parent_run": parent.id if parent else None,
         "pipeline_run": task.pipeline_run,
         "reuse": reuse,
+        "partner": pins.partners.get(modality),
     }
     if processes > 1:
         trained = train_together(task, processes, modality=modality, **what)
