@@ -19,7 +19,9 @@ from tests.steps import tiny
 from tests.steps.conftest import MakeContext
 from tests.steps.trained import encoders, runs
 
-LARGE = {"hidden": [512, 512]}  # too large to be stacked on a CPU: exactly the bits of alone
+LARGE = {
+    "hidden": [1024, 1024]
+}  # half is too large to be stacked on a CPU: exactly the bits of alone
 
 
 def swept(context: Context, *lambdas: float, **given: Any) -> Swept:

@@ -66,7 +66,7 @@ def outcome(result: FitResult) -> dict[str, Any]:
         "best_epoch": result.best_epoch,
         "history": history,
         "resumed_from": result.resumed_from,
-        "norm": float(sum(np.square(a).sum() for a in result.encoder_state.values())),
+        "norm": float(sum(np.square(a.astype(float)).sum() for a in result.encoder_state.values())),
     }
 
 
