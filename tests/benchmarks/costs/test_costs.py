@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.costs.__main__ import _run, main, measure
+from benchmarks.costs.__main__ import in_child, main, measure
 from benchmarks.costs.table import JOINT, Costs, markdown
 from benchmarks.costs.work import Cost, Request, measured
 from sdml.experiment import read_experiment
@@ -34,7 +34,7 @@ def test_tables_of_known_costs() -> None:
 def test_every_way_is_trained_and_told(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("benchmarks.costs.__main__._run", measured)  # no child to import it all
+    monkeypatch.setattr("benchmarks.costs.__main__.in_child", measured)  # no child to import it all
     world, figures = make_world(tmp_path, multi_label=False), tmp_path / "costs.json"
     arguments = ["--experiment", str(world), "--epochs", "1", "--json", str(figures)]
     assert main(arguments) == 0
@@ -52,7 +52,7 @@ def test_a_training_in_a_process_of_its_own(tmp_path: Path) -> None:
 
     def one(request: Request) -> Cost:
         if not costs:
-            costs.append(_run(request))
+            costs.append(in_child(request))
         return costs[0]
 
     measure(world, tmp_path / "own", 1, 1, one)
