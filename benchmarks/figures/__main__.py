@@ -21,6 +21,7 @@ from benchmarks.figures.catalogue import PAGES
 from benchmarks.figures.cells import Cells
 from benchmarks.figures.page import Options
 from benchmarks.figures.settings import changed
+from benchmarks.figures.trained import ALL
 from sdml.errors import SDMLError, UserError
 from sdml.experiment import Experiment, read_experiment
 from sdml.experiment.training import Preset
@@ -41,6 +42,9 @@ def parser() -> argparse.ArgumentParser:
     root.add_argument("--threads", type=int, default=1, metavar="N", help="default 1")
     root.add_argument("--output", type=Path, default=Path("docs/images"), metavar="FOLDER")
     root.add_argument("--work", type=Path, default=Path(".sdml/figures"), metavar="FOLDER")
+    root.add_argument(
+        "--methods", nargs="+", choices=ALL, default=ALL, help="of a page that compares some"
+    )
     root.add_argument("--epochs", type=int, metavar="N")
     root.add_argument("--hidden", type=int, nargs="+", metavar="WIDTH")
     root.add_argument("--preset", choices=get_args(Preset))
@@ -70,7 +74,10 @@ def _make(arguments: argparse.Namespace) -> None:
     experiment = _experiment(arguments)
     torch.set_num_threads(arguments.threads)
     cells = Cells(folder=arguments.work.resolve(), say=_say)
-    made = PAGES[arguments.name](Options(experiment=experiment, seeds=arguments.seeds, cells=cells))
+    options = Options(
+        experiment=experiment, seeds=arguments.seeds, methods=arguments.methods, cells=cells
+    )
+    made = PAGES[arguments.name](options)
     arguments.output.mkdir(parents=True, exist_ok=True)
     for name, figure in made.figures.items():
         path = arguments.output / f"results-{name}-{experiment.collection}.svg"

@@ -31,7 +31,7 @@ def page(options: Options) -> Page:
             values={"": [getattr(cost, name) for cost in ways.values()]},
         )
         for name, title, label in (
-            ("seconds", f"{costs.epochs} epochs, one thread", "seconds"),
+            ("cpu_seconds", f"{costs.epochs} epochs, one thread", "CPU seconds"),
             ("mebibytes", "memory above the start", "MiB"),
         )
     ]

@@ -48,7 +48,7 @@ def _values(options: Options, kind: str) -> Values:
         )
         for seed in range(options.seeds)
         for share in shares
-        for method in ALL
+        for method in options.methods
     }
     return {
         similarity: {
@@ -56,7 +56,7 @@ def _values(options: Options, kind: str) -> Values:
                 [cells[seed, share, method][similarity]["mean"] for seed in range(options.seeds)]
                 for share in shares
             ]
-            for method in ALL
+            for method in options.methods
             if similarity in cells[0, shares[0], method]
         }
         for similarity in options.experiment.evaluation.similarity

@@ -14,7 +14,7 @@ from benchmarks.figures.bars import Bars
 from benchmarks.figures.page import Options, Page
 from benchmarks.figures.scores import PEER
 from benchmarks.figures.svg import svg
-from benchmarks.figures.trained import ALL, scored
+from benchmarks.figures.trained import scored
 from sdml.errors import UserError
 from sdml.experiment import Experiment
 
@@ -24,7 +24,7 @@ def page(options: Options) -> Page:
     ceiling = _ceiling(options.experiment)
     values: dict[str, list[list[float]]] = {}
     chance: list[float] = []
-    for method in ALL:
+    for method in options.methods:
         seeds = range(1 if method == PEER else options.seeds)
         every = [scored(options.cells, options.experiment, method, seed) for seed in seeds]
         for similarity in every[0]:

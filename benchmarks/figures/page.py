@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from benchmarks.figures.cells import Cells
@@ -11,10 +11,18 @@ from sdml.experiment import Experiment
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """The experiment as it is to be trained, the seeds from 0, and where cells are kept."""
+    """What is asked for.
+
+    Attributes:
+        experiment: as it is to be trained.
+        seeds: how many, from 0.
+        methods: of a page that compares methods.
+        cells: where finished work is kept.
+    """
 
     experiment: Experiment
     seeds: int
+    methods: Sequence[str]
     cells: Cells
 
 

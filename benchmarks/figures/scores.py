@@ -24,7 +24,7 @@ from sdml.steps.encoders import codes_of, open_encoder, same_subspace
 from sdml.steps.evaluate import protocol_of
 from sdml.steps.prepare import Prepared
 
-PEER = "logistic regression"
+PEER = "logistic-regression"
 Scores = dict[str, dict[str, Any]]
 Codes = Mapping[str, tuple[npt.NDArray[Any], npt.NDArray[Any]]]
 

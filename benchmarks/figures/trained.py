@@ -24,7 +24,7 @@ def scored(cells: Cells, experiment: Experiment, method: str, seed: int) -> Scor
         seed: of subspace and networks; the peer draws nothing.
     """
     if method == PEER:
-        made = cells.get("logistic-regression", experiment, seed, _classified)
+        made = cells.get(PEER, experiment, seed, _classified)
     else:
         made = cells.get(method, by_method(experiment, method), seed, _trained)
     return dict(made)

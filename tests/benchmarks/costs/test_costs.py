@@ -16,19 +16,22 @@ def test_tables_of_known_costs() -> None:
     costs = Costs(
         epochs=3,
         threads=1,
-        alone={"a": Cost(seconds=2, mebibytes=10), "b": Cost(seconds=1, mebibytes=30)},
+        alone={
+            "a": Cost(seconds=2 * 2, cpu_seconds=2, mebibytes=10),
+            "b": Cost(seconds=2 * 1, cpu_seconds=1, mebibytes=30),
+        },
         joint={
-            "joint": Cost(seconds=4, mebibytes=40),
-            "mvdn": Cost(seconds=8, mebibytes=20),
-            "mvldan": Cost(seconds=40, mebibytes=100),
+            "joint": Cost(seconds=2 * 4, cpu_seconds=4, mebibytes=40),
+            "mvdn": Cost(seconds=2 * 8, cpu_seconds=8, mebibytes=20),
+            "mvldan": Cost(seconds=2 * 40, cpu_seconds=40, mebibytes=100),
         },
     )
     table = markdown(costs)
-    assert "| SDML, in parallel, a device each | 2.0 | 30 each |" in table
-    assert "| SDML, one after the other | 3.0 | 30 |" in table
-    assert "| MvLDAN | 40.0 | 100 |" in table
-    assert "| a | 2.0 | 10 | 50.0%, 75.0% | 75.0%, 50.0% | 95.0%, 90.0% |" in table
-    assert "| b | 1.0 | 30 | 75.0%, 25.0% | 87.5%, -50.0% | 97.5%, 70.0% |" in table
+    assert "| SDML, in parallel, a device each | 4.0 | 2.0 | 30 each |" in table
+    assert "| SDML, one after the other | 6.0 | 3.0 | 30 |" in table
+    assert "| MvLDAN | 80.0 | 40.0 | 100 |" in table
+    assert "| a | 4.0 | 2.0 | 10 | 50.0%, 75.0% | 75.0%, 50.0% | 95.0%, 90.0% |" in table
+    assert "| b | 2.0 | 1.0 | 30 | 75.0%, 25.0% | 87.5%, -50.0% | 97.5%, 70.0% |" in table
 
 
 def test_every_way_is_trained_and_told(
@@ -42,7 +45,7 @@ def test_every_way_is_trained_and_told(
     assert set(told["joint"]) == set(JOINT)
     assert len(told["alone"]) == 3
     assert all(cost["seconds"] > 0 for cost in [*told["joint"].values(), *told["alone"].values()])
-    assert "| training all modalities | s | MiB |" in capsys.readouterr().out
+    assert "| training all modalities | s | CPU s | MiB |" in capsys.readouterr().out
 
 
 @pytest.mark.slow
