@@ -16,14 +16,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Bars:
-    """``values`` by the bars' label, one a group; ``marks`` by the mark's label, likewise."""
+    """``values`` by the bars' label, one a group; two ``marks`` at most, likewise."""
 
     title: str
     x_label: str
     groups: Sequence[str]
     values: Mapping[str, Sequence[float]]
     marks: Mapping[str, Sequence[float]] = field(default_factory=dict)
-    log: bool = False
 
     def draw(self, axes: Axes) -> None:
         """The first group and the first bar stand at the top."""
@@ -37,14 +36,11 @@ class Bars:
                 label=label,
                 color=PALETTE[number % len(PALETTE)],
             )
-        for label, values in self.marks.items():
-            axes.vlines(
-                np.array(values), places - 0.45, places + 0.45, colors="#22262b", label=label
-            )
+        for style, (label, values) in zip(("-", ":"), self.marks.items(), strict=False):
+            ends = places - 0.45, places + 0.45
+            axes.vlines(np.array(values), *ends, colors="#22262b", linestyles=style, label=label)
         axes.invert_yaxis()
         axes.set_yticks(places, list(self.groups))
-        if self.log:
-            axes.set_xscale("log")
         axes.set_title(self.title, fontsize=10.5)
         axes.set_xlabel(self.x_label)
         axes.spines[["top", "right"]].set_visible(False)
