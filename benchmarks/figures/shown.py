@@ -14,6 +14,8 @@ from sdml.report.lines import Panel
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+_ROOM = 4  # lines whose names have room among them; more stand beside
+
 
 @dataclass(frozen=True, kw_only=True)
 class Shown:
@@ -39,3 +41,5 @@ class Shown:
                     capsize=2,
                 )
         axes.set_ylim(self.low, self.high)
+        if len(self.panel.lines) > _ROOM:
+            axes.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
