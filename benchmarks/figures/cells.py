@@ -46,17 +46,17 @@ class Cells:
         plain = experiment.model_copy(update={"store": "", "tracking": None})
         told = {"what": what, "seed": seed, "experiment": dump_experiment(plain)}
         path = self.folder / f"{what}-s{seed}-{short_hash(json.dumps(told))}.json"
-        title = f"{path.stem}"
-        if path.exists():
-            self.say(f"{title}: kept")
-            return json.loads(path.read_text(encoding="utf-8"))["made"]
-        self.say(f"{title}: …")
-        began, cpu = time.perf_counter(), time.process_time()
         store = path.with_suffix(".store")
+        if path.exists():
+            shutil.rmtree(store, ignore_errors=True)
+            self.say(f"{path.stem}: kept")
+            return json.loads(path.read_text(encoding="utf-8"))["made"]
+        self.say(f"{path.stem}: …")
+        began, cpu = time.perf_counter(), time.process_time()
         made = make(open_seeded(experiment, seed, store))
         seconds = time.perf_counter() - began
         spent = {"seconds": seconds, "cpu_seconds": time.process_time() - cpu}
         write_atomically(path, json.dumps({**told, **spent, "made": made}, indent=1))
         shutil.rmtree(store, ignore_errors=True)
-        self.say(f"{title}: {seconds:.0f} s")
+        self.say(f"{path.stem}: {seconds:.0f} s")
         return json.loads(json.dumps(made))
