@@ -73,7 +73,7 @@ def _make(arguments: argparse.Namespace) -> None:
             raise UserError(f"--{name} must be at least 1; received {value}: give a larger number")
     experiment = _experiment(arguments)
     torch.set_num_threads(arguments.threads)
-    cells = Cells(folder=arguments.work.resolve(), say=_say)
+    cells = Cells(folder=arguments.work.resolve(), threads=arguments.threads, say=_say)
     options = Options(
         experiment=experiment, seeds=arguments.seeds, methods=arguments.methods, cells=cells
     )

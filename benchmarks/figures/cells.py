@@ -27,9 +27,10 @@ Cell = Any  # what json.loads gives
 
 @dataclass(frozen=True, kw_only=True)
 class Cells:
-    """The folder, and where to say what is under way."""
+    """The folder, the threads of a training, and where to say what is under way."""
 
     folder: Path
+    threads: int
     say: Callable[[str], None]
 
     def get(
@@ -43,20 +44,36 @@ class Cells:
             seed: of the subspace and the networks.
             make: returns what JSON can hold.
         """
-        plain = experiment.model_copy(update={"store": "", "tracking": None})
-        told = {"what": what, "seed": seed, "experiment": dump_experiment(plain)}
-        path = self.folder / f"{what}-s{seed}-{short_hash(json.dumps(told))}.json"
+        told, path = self._named(what, experiment, seed)
         store = path.with_suffix(".store")
         if path.exists():
             shutil.rmtree(store, ignore_errors=True)
             self.say(f"{path.stem}: kept")
-            return json.loads(path.read_text(encoding="utf-8"))["made"]
+            return _read(path)
         self.say(f"{path.stem}: …")
         began, cpu = time.perf_counter(), time.process_time()
-        made = make(open_seeded(experiment, seed, store))
+        bounded = experiment.training.model_copy(update={"threads": self.threads})
+        one = experiment.model_copy(update={"training": bounded})
+        made = make(open_seeded(one, seed, store))
         seconds = time.perf_counter() - began
         spent = {"seconds": seconds, "cpu_seconds": time.process_time() - cpu}
         write_atomically(path, json.dumps({**told, **spent, "made": made}, indent=1))
         shutil.rmtree(store, ignore_errors=True)
         self.say(f"{path.stem}: {seconds:.0f} s")
-        return json.loads(json.dumps(made))
+        return _read(path)
+
+    def kept(self, what: str, experiment: Experiment, seed: int) -> Cell | None:
+        """What :meth:`get` has made before, or None."""
+        _, path = self._named(what, experiment, seed)
+        return _read(path) if path.exists() else None
+
+    def _named(
+        self, what: str, experiment: Experiment, seed: int
+    ) -> tuple[dict[str, object], Path]:
+        plain = experiment.model_copy(update={"store": "", "tracking": None})
+        told = {"what": what, "seed": seed, "experiment": dump_experiment(plain)}
+        return told, self.folder / f"{what}-s{seed}-{short_hash(json.dumps(told))}.json"
+
+
+def _read(path: Path) -> Cell:
+    return json.loads(path.read_text(encoding="utf-8"))["made"]

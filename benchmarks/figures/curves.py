@@ -1,4 +1,7 @@
-"""Precision at recall and at scope, as figures 2 and 3 of the SDML paper, beside classifiers."""
+"""Precision at recall and at scope, as figures 2 and 3 of the SDML paper, beside classifiers.
+
+A λ sweep of the same experiment has the trainings already: then none is made here.
+"""
 
 from __future__ import annotations
 
@@ -9,23 +12,24 @@ import numpy as np
 
 from benchmarks.figures import table
 from benchmarks.figures.page import Options, Page
-from benchmarks.figures.scores import PEER
+from benchmarks.figures.scores import PEER, Scores
 from benchmarks.figures.shown import Shown
 from benchmarks.figures.svg import svg
-from benchmarks.figures.trained import scored
+from benchmarks.figures.trained import scored, trained
 from sdml.report.lines import Line, Panel
 from sdml.retrieval.curves import RECALL_LEVELS
 
-_METHOD = "sdml-reference"
 _SCOPES = (1, 10, 100, 400)
 
 
 def page(options: Options) -> Page:
     """A panel for each direction, in both figures; means over seeds."""
     cells, experiment = options.cells, options.experiment
-    sdml = [scored(cells, experiment, _METHOD, seed) for seed in range(options.seeds)]
+    settings = experiment.training
+    method = settings.preset or settings.method
+    sdml = [_scores(options, seed) for seed in range(options.seeds)]
     peer = [scored(cells, experiment, PEER, 0)]
-    every = {f"{_METHOD}, {name}": [one[name] for one in sdml] for name in sdml[0]}
+    every = {f"{method}, {name}": [one[name] for one in sdml] for name in sdml[0]}
     every |= {f"{PEER}, {name}": [one[name] for one in peer] for name in peer[0]}
     directions = list(next(iter(every.values()))[0]["pairs"])
     return Page(
@@ -35,6 +39,13 @@ def page(options: Options) -> Page:
         },
         table=_table(every, directions),
     )
+
+
+def _scores(options: Options, seed: int) -> Scores:
+    """With the file's own λ."""
+    swept = options.cells.kept("lambda", options.experiment, seed) or {}
+    scores = swept.get(str(options.experiment.training.lambda_), {}).get("test")
+    return scores or options.cells.get("trained", options.experiment, seed, trained)  # type: ignore[no-any-return]
 
 
 def _panel(every: Mapping[str, Sequence[Mapping[str, Any]]], name: str, kind: str) -> Shown:

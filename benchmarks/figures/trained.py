@@ -26,11 +26,12 @@ def scored(cells: Cells, experiment: Experiment, method: str, seed: int) -> Scor
     if method == PEER:
         made = cells.get(PEER, experiment, seed, _classified)
     else:
-        made = cells.get(method, by_method(experiment, method), seed, _trained)
+        made = cells.get(method, by_method(experiment, method), seed, trained)
     return dict(made)
 
 
-def _trained(context: Context) -> Scores:
+def trained(context: Context) -> Scores:
+    """The test scores of all modalities, trained as the experiment says."""
     prepare(context)
     names = context.experiment.modalities
     return of_encoders(context, [train(context, name, reuse=True).encoder for name in names])
