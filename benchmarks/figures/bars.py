@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -12,6 +12,8 @@ from sdml.report.figures import PALETTE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+_STYLES: tuple[Literal["-", ":"], ...] = ("-", ":")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +38,7 @@ class Bars:
                 label=label,
                 color=PALETTE[number % len(PALETTE)],
             )
-        for style, (label, values) in zip(("-", ":"), self.marks.items(), strict=False):
+        for style, (label, values) in zip(_STYLES, self.marks.items(), strict=False):
             ends = places - 0.45, places + 0.45
             axes.vlines(np.array(values), *ends, colors="#22262b", linestyles=style, label=label)
         axes.invert_yaxis()

@@ -20,7 +20,7 @@ from sdml.experiment import Experiment
 
 
 def page(options: Options) -> Page:
-    """A group of bars for each direction, the ceiling over it."""
+    """A panel for each direction, a group of bars for each method, the ceiling over all."""
     ceiling = _ceiling(options.experiment)
     values: dict[str, list[list[float]]] = {}
     chance: list[float] = []
@@ -34,13 +34,25 @@ def page(options: Options) -> Page:
             ]
             chance = [every[0][similarity]["chance"]] * len(ceiling)
     names = [name.replace(" to ", " → ") for name in ceiling]
-    panel = Bars(
-        title="",
-        x_label="mAP@all",
-        groups=names,
-        values={label: [table.mean(v) for v in columns] for label, columns in values.items()},
-        marks={"ceiling": list(ceiling.values()), "chance": chance},
-    )
+    panels = [
+        Bars(
+            title=name,
+            x_label="mAP@all",
+            groups=list(options.methods),
+            values={
+                similarity: [
+                    _shown(values.get(f"{method}, {similarity}"), place)
+                    for method in options.methods
+                ]
+                for similarity in options.experiment.evaluation.similarity
+            },
+            marks={
+                "ceiling": [best] * len(options.methods),
+                "chance": [chance[place]] * len(options.methods),
+            },
+        )
+        for place, (name, best) in enumerate(zip(names, ceiling.values(), strict=True))
+    ]
     lines = [
         [label, *(table.spread(v) for v in columns), _mean(columns)]
         for label, columns in values.items()
@@ -49,9 +61,14 @@ def page(options: Options) -> Page:
     lines.append(["ceiling", *(f"{value:.3f}" for value in best), f"{table.mean(best):.3f}"])
     lines.append(["chance", *(f"{value:.3f}" for value in chance), f"{table.mean(chance):.3f}"])
     return Page(
-        figures={"multi-label": svg([panel], columns=1)},
+        figures={"multi-label": svg(panels, columns=2)},
         table=table.rows(["mAP@all", *names, "mean"], lines),
     )
+
+
+def _shown(columns: list[list[float]] | None, place: int) -> float:
+    """Over seeds, in one direction; no bar where a method is not ranked so."""
+    return table.mean(columns[place]) if columns else float("nan")
 
 
 def _mean(columns: list[list[float]]) -> str:
