@@ -15,7 +15,6 @@ from sdml.steps.train import Plan
 from sdml.training import ALONE, EpochRecord, fit
 from sdml.training.encoder_file import encoder_from_bytes, encoder_to_bytes
 from sdml.training.optimised import Optimised
-from sdml.training.scaling import Scaling
 
 Floats = npt.NDArray[np.float32]
 
@@ -35,7 +34,6 @@ def watched(
     """
     part = load_split(lambda name: plan.context.catalog.local(plan.features, name), split)
     data = plan.data()
-    scaling = Scaling.of(data.features_ND) if plan.settings.input == "centred" else None
     learners: list[Optimised] = []
     found = {}
 
@@ -47,9 +45,8 @@ def watched(
 
     def look(epoch: EpochRecord) -> None:
         if epoch.epoch in marks:
-            state = learners[0].encoder_state()
             file = encoder_to_bytes(
-                state if scaling is None else scaling.folded(state),
+                learners[0].encoder_state(),
                 modality=plan.modality,
                 subspace=plan.subspace.identity,
                 settings=plan.settings,
