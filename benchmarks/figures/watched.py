@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from sdml.errors import UserError
 from sdml.experiment import SplitName, TrainingSettings
 from sdml.features import load_split
 from sdml.steps.train import Plan
@@ -31,7 +32,15 @@ def watched(
 
     Returns:
         All epochs, and the codes (N, K) and labels of the split after each of the marks.
+
+    Raises:
+        UserError: the preset is ``sdml``.
     """
+    if plan.settings.preset == "sdml":
+        raise UserError(
+            "epochs can be looked at where the network alone is the encoder, but preset sdml joins "
+            "it with other parts at the end: give --preset sdml-reference"
+        )
     part = load_split(lambda name: plan.context.catalog.local(plan.features, name), split)
     data = plan.data()
     learners: list[Optimised] = []

@@ -51,6 +51,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def run(world: Path, name: str, *more: str) -> int:
     folders = ["--output", str(world.parent / "images"), "--work", str(world.parent / "work")]
     settings = ["--experiment", str(world), "--epochs", "2", "--seeds", "1", *folders]
+    settings += ["--preset", "sdml-reference"]
     methods = ["--methods", "sdml-reference", "classifier"] if name == "labels" else []
     return main([name, *settings, *methods, *more])
 
