@@ -41,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         with tempfile.TemporaryDirectory() as folder:
             experiment = read_experiment(arguments.experiment)
-            costs = measure(experiment, Path(folder), arguments.epochs, arguments.threads, _run)
+            costs = measure(experiment, Path(folder), arguments.epochs, arguments.threads, in_child)
     except SDMLError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
@@ -84,7 +84,8 @@ def measure(
     )
 
 
-def _run(request: Request) -> Cost:
+def in_child(request: Request) -> Cost:
+    """The cost of a training in a process of its own; standard error says which."""
     print(f"{request.way}: {', '.join(request.modalities)}", file=sys.stderr, flush=True)
     child = subprocess.run(
         [sys.executable, "-m", "benchmarks.costs.work"],

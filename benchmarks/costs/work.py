@@ -54,9 +54,14 @@ class Request:
 
 @dataclass(frozen=True, kw_only=True)
 class Cost:
-    """Seconds of training, and the most memory that it took above what was there before."""
+    """Seconds of training, on the clock and of the processor, and the most memory it took.
+
+    Memory is what came to what was there before. On one thread the processor's seconds tell the
+    work where others use the machine too.
+    """
 
     seconds: float
+    cpu_seconds: float
     mebibytes: float
 
 
@@ -76,9 +81,13 @@ def measured(request: Request) -> Cost:
             training = _joint(experiment, train, validation, subspace, request)
         case name:
             training = _peer(name, experiment, train, validation, len(subspace.classes), request)
-    before, began = resident_mebibytes(), time.perf_counter()
+    before, began, cpu = resident_mebibytes(), time.perf_counter(), time.process_time()
     training()
-    return Cost(seconds=time.perf_counter() - began, mebibytes=peak_mebibytes() - before)
+    return Cost(
+        seconds=time.perf_counter() - began,
+        cpu_seconds=time.process_time() - cpu,
+        mebibytes=peak_mebibytes() - before,
+    )
 
 
 def _alone(

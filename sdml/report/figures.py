@@ -104,12 +104,13 @@ def curve_grid(panels: Sequence[Panel], title: str, *, columns: int = 3) -> byte
     rows = -(-len(panels) // columns)
     figure = _figure(0.4 + 3.7 * columns, 0.6 + 2.9 * rows)
     for place, panel in enumerate(panels, start=1):
-        _draw(figure.add_subplot(rows, columns, place), panel)
+        draw(figure.add_subplot(rows, columns, place), panel)
     figure.suptitle(title, fontsize=12.5, color=_INK)
     return _png(figure)
 
 
-def _draw(axes: Axes, panel: Panel) -> None:
+def draw(axes: Axes, panel: Panel) -> None:
+    """A panel's lines, labels and legend on axes."""
     for line in panel.lines:
         axes.plot(
             line.x,
