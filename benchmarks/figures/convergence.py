@@ -21,8 +21,9 @@ from benchmarks.figures.svg import svg
 from benchmarks.figures.watched import watched
 from sdml.report.lines import Line, Panel, loss_panels
 from sdml.steps.context import Context, read_subspace
+from sdml.steps.plan import planned
 from sdml.steps.prepare import prepare
-from sdml.steps.train import planned, settings_of
+from sdml.steps.train import settings_of
 from sdml.training.history import history_to_json
 
 _MARKS = (1, 2, 3, 5, 7, 10, 15, 20, 30, 40, 60, 80, 100, 150, 200, 300, 400, 500)

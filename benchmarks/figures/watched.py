@@ -12,7 +12,7 @@ import torch
 from sdml.errors import UserError
 from sdml.experiment import SplitName, TrainingSettings
 from sdml.features import load_split
-from sdml.steps.train import Plan
+from sdml.steps.plan import Plan
 from sdml.training import ALONE, EpochRecord, fit
 from sdml.training.encoder_file import encoder_from_bytes, encoder_to_bytes
 from sdml.training.optimised import Optimised
@@ -34,12 +34,12 @@ def watched(
         All epochs, and the codes (N, K) and labels of the split after each of the marks.
 
     Raises:
-        UserError: the preset is ``sdml``.
+        UserError: the trained network is not the whole encoder (``ridge_share``).
     """
-    if plan.settings.preset == "sdml":
+    if plan.settings.ridge_share > 0:
         raise UserError(
-            "epochs can be looked at where the network alone is the encoder, but preset sdml joins "
-            "it with other parts at the end: give --preset sdml-reference"
+            "epochs can be looked at where the network alone is the encoder, but ridge_share is "
+            f"{plan.settings.ridge_share:g}: give --preset sdml-reference"
         )
     part = load_split(lambda name: plan.context.catalog.local(plan.features, name), split)
     data = plan.data()

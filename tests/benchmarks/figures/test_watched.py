@@ -13,8 +13,9 @@ from sdml.errors import UserError
 from sdml.experiment import read_experiment
 from sdml.steps.context import Context
 from sdml.steps.encoders import codes_of, open_encoder
+from sdml.steps.plan import planned
 from sdml.steps.prepare import prepare
-from sdml.steps.train import planned, settings_of, train
+from sdml.steps.train import settings_of, train
 from tests.benchmarks.peers.test_command import make_world
 
 
