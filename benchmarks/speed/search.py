@@ -23,7 +23,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from benchmarks.speed.figure import Figure, Options, paired
 from benchmarks.speed.retrieval_inputs import WIDTH
 from benchmarks.speed.rounds import by_turns
-from sdml.retrieval import search
+from sdml.retrieval import search, squared_lengths
 from sdml.steps.index import Hnsw, recall
 
 CLASSES = 100
@@ -80,12 +80,18 @@ def _exact(folder: Path, items: int, options: Options) -> Iterator[Figure]:
     flat = faiss.IndexFlatIP(WIDTH)
     flat.add(galleries["float32"])
     all_QK = np.load(folder / "queries.npy")
+    squares_G = {name: squared_lengths(gallery_GK) for name, gallery_GK in galleries.items()}
     for queries in QUERIES:
         query_QK = all_QK[:queries]
         ways = {
             name: partial(search, query_QK, gallery_GK, TOP, threads=options.threads)
             for name, gallery_GK in galleries.items()
         }
+        if queries == 1:  # as faiss, which is given unit vectors
+            ways |= {
+                f"{name}, lengths known": partial(ways[name], squares_G=squares_G[name])
+                for name in galleries
+            }
         rounds = (5 if options.quick else 7) * (3 if queries == 1 else 1)
         times = by_turns({"faiss": partial(flat.search, query_QK, TOP), **ways}, rounds)
         theirs = flat.search(query_QK, TOP)[1]

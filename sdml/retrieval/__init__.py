@@ -7,6 +7,7 @@ from sdml.retrieval.average_precision import RetrievalScores, score
 from sdml.retrieval.cross_modal import CrossModalResult, evaluate
 from sdml.retrieval.curves import Curves
 from sdml.retrieval.direction import PairResult, score_codes
+from sdml.retrieval.gallery_block import squared_lengths
 from sdml.retrieval.protocol import Protocol
 from sdml.retrieval.sampled import QuerySample, evaluate_sampled
 from sdml.retrieval.search import SearchResult, search
@@ -35,4 +36,5 @@ __all__ = [
     "score_codes",
     "search",
     "search_shards",
+    "squared_lengths",
 ]

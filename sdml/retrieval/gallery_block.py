@@ -25,6 +25,7 @@ class Block:
     similarity. For the cosine of float32 and float16 codes it is asked only for the few rows that
     ``exact_rows`` must give: the lengths of the others are divided out of their scores.
     ``room_BK`` is float32 memory for such codes if they must be widened; a few queries do without.
+    ``squares_B`` are their :func:`squared_lengths`, if they have been measured before.
     """
 
     def __init__(
@@ -34,6 +35,7 @@ class Block:
         represented: Callable[[np.ndarray, str], np.ndarray],
         similarity: Similarity,
         room_BK: np.ndarray | None = None,
+        squares_B: np.ndarray | None = None,
     ) -> None:
         self._codes_BK = codes_BK
         self._what = f"gallery from row {start}"
@@ -41,7 +43,7 @@ class Block:
         self._measurable = similarity == "cosine" and codes_BK.dtype in (np.float32, np.float16)
         self._rows_BK = codes_BK if codes_BK.dtype == np.float32 else None
         self._room_BK = room_BK
-        self._squares_B: np.ndarray | None = None
+        self._squares_B = squares_B
         self._whole_BK: np.ndarray | None = None
 
     def __len__(self) -> int:
@@ -103,7 +105,7 @@ class Block:
                 for row, query_K in enumerate(query_RK):
                     np.vecdot(rows_SK, query_K, out=scores_RB[row, some])
 
-        if few or not measured:
+        if few or not measured or half_BK is not None:
             list(run(work, range(0, len(self), _SLICE_ROWS)))
         if not few:
             assert made_BK is not None
@@ -119,6 +121,15 @@ class Block:
             return None, 0.0
         off = max(abs(1 / math.sqrt(square) - 1) for square in (squares_B.min(), squares_B.max()))
         return (None, 1.01 * off) if off < _ALMOST_UNIT else (1 / np.sqrt(squares_B), 0.0)
+
+
+def squared_lengths(codes_GK: np.ndarray) -> np.ndarray:
+    """Of each row of a gallery (G, K), memory-mapped or not: float32 (G,)."""
+    squares_G = np.empty(len(codes_GK), dtype=np.float32)
+    for first in range(0, len(codes_GK), _SLICE_ROWS):
+        rows_SK = np.asarray(codes_GK[first : first + _SLICE_ROWS], dtype=np.float32)
+        np.vecdot(rows_SK, rows_SK, out=squares_G[first : first + _SLICE_ROWS])
+    return squares_G
 
 
 class _Lent:

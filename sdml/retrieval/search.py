@@ -44,13 +44,16 @@ def search(
     temperature: float | None = None,
     block_bytes: int = BLOCK_BYTES,
     threads: int | None = None,
+    squares_G: np.ndarray | None = None,
 ) -> SearchResult:
     """The ``top_k`` best gallery items (all of them if the gallery is smaller) for each query.
 
     Codes are numbers (Q, K) and (G, K). ``block_bytes`` bounds the extra memory next to the
     queries and the result. ``threads`` compare (None: as many as torch uses); the product uses
-    those of the numerical library. Raises DataError for codes that are empty, not finite or of
-    different widths, UserError for a depth below 1, SubspaceError for ``posterior`` without P.
+    those of the numerical library. ``squares_G`` is what :func:`squared_lengths` says of the
+    gallery: whoever searches it often for the cosine has it measured once. Raises DataError for
+    codes that are empty, not finite or of different widths, UserError for a depth below 1,
+    SubspaceError for ``posterior`` without P.
     """
     if top_k < 1 or block_bytes < 1:
         raise UserError(
@@ -65,6 +68,11 @@ def search(
         raise DataError(
             f"query and gallery codes must have one width; received {query_QK.shape[1]} and "
             f"{gallery_GK.shape[1]}: embed both with encoders of one subspace"
+        )
+    if squares_G is not None and squares_G.shape != (len(gallery_GK),):
+        raise DataError(
+            f"squares_G must have one number for each of the {len(gallery_GK)} gallery items; "
+            f"received shape {squares_G.shape}: measure this gallery with squared_lengths"
         )
     if len(gallery_GK) > 2**31:
         raise DataError(
@@ -97,7 +105,8 @@ def search(
         run: Run = pool.map if workers > 1 else map
         for start in range(0, len(gallery_GK), step):
             codes_BK = np.asarray(gallery_GK[start : start + step])
-            block = Block(codes_BK, start, rows, similarity, room_SK)
+            squares_B = None if squares_G is None else squares_G[start : start + step]
+            block = Block(codes_BK, start, rows, similarity, room_SK, squares_B)
             for group in best:
                 shape = len(group.query_RK), len(block)
                 scores_RB = scores_S[: shape[0] * shape[1]].reshape(shape)

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sdml.errors import DataError, SubspaceError, UserError
+from sdml.retrieval.gallery_block import squared_lengths
 from sdml.retrieval.search import search
 from sdml.retrieval.similarity import cosine_representation, posterior_representation
 
@@ -53,6 +54,32 @@ def test_a_memory_mapped_gallery_and_the_posterior(tmp_path: Path) -> None:
     rows = posterior_representation(gallery_GK, projection)
     scores = posterior_representation(query_QK, projection) @ rows.T
     np.testing.assert_allclose(made.scores_QT, -np.sort(-scores, axis=1)[:, :7], atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float16])
+@pytest.mark.parametrize("queries", [1, 40])
+def test_lengths_that_were_measured_before(dtype: np.dtype, queries: int) -> None:
+    rng = np.random.default_rng(queries)
+    gallery_GK = (rng.normal(size=(3000, 24)) * rng.uniform(0.5, 4, (3000, 1))).astype(dtype)
+    query_QK = rng.normal(size=(queries, 24)).astype(np.float32)
+    squares_G = squared_lengths(gallery_GK)
+    np.testing.assert_allclose(squares_G, np.square(gallery_GK.astype(float)).sum(1), rtol=1e-5)
+    made = search(query_QK, gallery_GK, 10, squares_G=squares_G, block_bytes=2**20)
+    alone = search(query_QK, gallery_GK, 10, block_bytes=2**20)
+    np.testing.assert_array_equal(made.indices_QT, alone.indices_QT)
+    np.testing.assert_array_equal(made.scores_QT, alone.scores_QT)
+
+
+def test_lengths_of_another_gallery_are_refused() -> None:
+    with pytest.raises(DataError, match="one number for each of the 5 gallery items"):
+        search(np.ones((1, 3)), np.ones((5, 3)), 1, squares_G=np.ones(4, np.float32))
+
+
+def test_codes_that_are_not_finite_are_found_with_lengths_too() -> None:
+    gallery_GK: np.ndarray = np.ones((5, 3), dtype=np.float32)
+    gallery_GK[3, 1] = np.nan
+    with pytest.raises(DataError, match="finite"):
+        search(np.ones((1, 3)), gallery_GK, 1, squares_G=squared_lengths(gallery_GK))
 
 
 def test_equal_codes_come_in_gallery_order() -> None:
