@@ -24,7 +24,7 @@ $(READY): requirements.lock pyproject.toml
 demo: setup  ## prepare, train, evaluate, add a modality, search: on embedded examples
 	$(BIN)/python -m examples.digits.demo
 
-PYTEST = $(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile
+PYTEST = $(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 test: setup  ## all tests
 	$(PYTEST)
