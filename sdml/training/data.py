@@ -170,7 +170,9 @@ class Samples:
 
     def labelled_classes(self) -> int:
         """How many classes have a sample, guesses apart."""
-        return int(self._targets(self._given).any(dim=0).sum())
+        if self._given.ndim == 2:
+            return int(self._given.any(dim=0).sum())
+        return len(torch.unique(self._given[self._given >= 0]))
 
     def guess(self, classes_N: npt.NDArray[np.int32]) -> None:
         """From now on these classes count as labels, in place of earlier guesses; -1 for none.
@@ -189,11 +191,13 @@ class Samples:
         self, most: int, *, seed: int
     ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
         """Features and targets of up to ``most`` labelled samples, on the CPU."""
-        targets_NC = self._targets(self._given).cpu().numpy()
-        rows_N = np.flatnonzero(targets_NC.any(axis=1))
+        labelled_N = self._given.any(dim=1) if self._given.ndim == 2 else self._given >= 0
+        rows_N = np.flatnonzero(labelled_N.cpu().numpy())
         if len(rows_N) > most:
             rows_N = np.sort(np.random.default_rng(seed).permutation(rows_N)[:most])
-        return np.array(self._whole_ND[rows_N], dtype=np.float32), targets_NC[rows_N]
+        chosen_B = torch.from_numpy(rows_N).to(self._device)
+        targets_BC = self._targets(self._given[chosen_B]).cpu().numpy()
+        return np.array(self._whole_ND[rows_N], dtype=np.float32), targets_BC
 
     def _gathered(self, order_N: Tensor, starts: range) -> Generator[Tensor]:
         """The features of each batch, out of the tensor that holds all."""
