@@ -24,7 +24,7 @@ from sdml.experiment import TrainingSettings
 from sdml.tensorfile import pack, unpack
 from sdml.training.batched_learner import Batch, BatchedLearner
 from sdml.training.data import Samples
-from sdml.training.history import EpochRecord
+from sdml.training.history import EpochRecord, improved
 from sdml.training.optimised import Arrays
 
 logger = logging.getLogger(__name__)
@@ -50,15 +50,6 @@ class Course:
     best: Arrays = field(default_factory=dict)
     best_epoch: int = 0
     failure: str = ""
-
-    def improved(self) -> bool:
-        """Whether the last epoch is the one to keep."""
-        if self.settings.selection == "last" or self.best_epoch == 0:
-            return True
-        last, best = self.history[-1], self.history[self.best_epoch - 1]
-        if self.settings.selection == "val_total":
-            return last.validation_loss < best.validation_loss
-        return last.validation_supervised < best.validation_supervised
 
 
 class BatchedState:
@@ -134,7 +125,7 @@ class BatchedState:
                 continue
             records[place] = record
             course.history.append(record)
-            if course.improved():
+            if improved(course.history, course.best_epoch, course.settings.selection):
                 course.best = self._learner.encoder_state(place)
                 course.best_epoch = number
         self._give_up()

@@ -35,6 +35,22 @@ class EpochRecord:
         return {name: value for name, value in asdict(self).items() if value is not None}
 
 
+def improved(history: Sequence[EpochRecord], best_epoch: int, selection: str) -> bool:
+    """Whether the last epoch is the one to keep.
+
+    Args:
+        history: the finished epochs.
+        best_epoch: the one selected before it, from 1; 0 if there is none.
+        selection: as the settings have it.
+    """
+    if selection == "last" or best_epoch == 0:
+        return True
+    last, best = history[-1], history[best_epoch - 1]
+    if selection == "val_total":
+        return last.validation_loss < best.validation_loss
+    return last.validation_supervised < best.validation_supervised
+
+
 def history_to_json(history: Sequence[EpochRecord]) -> bytes:
     """A list with one object for each epoch, without times: equal trainings give equal bytes."""
     records = [record.as_json() for record in history]

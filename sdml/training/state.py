@@ -19,7 +19,7 @@ from sdml.experiment import TrainingSettings
 from sdml.training import checkpoint as checkpoints
 from sdml.training.checkpoint import NO_GUESSES, Arrays, Checkpoint
 from sdml.training.data import Samples
-from sdml.training.history import EpochRecord
+from sdml.training.history import EpochRecord, improved
 from sdml.training.optimised import Optimised
 from sdml.training.parts import First
 from sdml.training.pseudo_labels import Guesses, guessed
@@ -117,7 +117,7 @@ class TrainingState:
         )
         self.history.append(record)
         self._losses.clear()
-        if self._improved(record):
+        if improved(self.history, self.best_epoch, settings.selection):
             self.best = self._learner.encoder_state()
             self.best_epoch = number
         return record
@@ -182,14 +182,6 @@ class TrainingState:
 
     def _further(self) -> str:
         return f" and {self.batches} batches" if self.batches else ""
-
-    def _improved(self, record: EpochRecord) -> bool:
-        if self._settings.selection == "last" or self.best_epoch == 0:
-            return True
-        best = self.history[self.best_epoch - 1]
-        if self._settings.selection == "val_total":
-            return record.validation_loss < best.validation_loss
-        return record.validation_supervised < best.validation_supervised
 
 
 def _looking(
