@@ -115,7 +115,7 @@ class Learner(Optimised):
         return torch.stack(weighted(reconstruction, supervised, self._settings.lambda_))
 
     def posterior(self, features_BD: Tensor) -> Tensor:
-        """See :meth:`Optimised.posterior`."""
+        """Of each class, (B, C)."""
         return self._supervised.posterior(self.encoder(features_BD))
 
     def load(self, state: Mapping[str, npt.NDArray[Any]]) -> None:

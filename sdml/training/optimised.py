@@ -78,10 +78,6 @@ class Optimised(ABC):
     def measure(self, blocks: Iterable[tuple[Tensor, Tensor]]) -> Tensor:
         """(total, reconstruction, supervised) over all samples of a split, on the device."""
 
-    def posterior(self, features_BD: Tensor) -> Tensor:
-        """Of each class (B, C), of methods that can have pseudo-labels."""
-        raise NotImplementedError
-
     @abstractmethod
     def encoder_state(self) -> Arrays:
         """A copy of the parameters that are the training's result."""

@@ -14,14 +14,14 @@ import numpy.typing as npt
 import torch
 
 from sdml.training.data import Samples
-from sdml.training.optimised import Optimised
+from sdml.training.learner import Learner
 
 Guesses = npt.NDArray[np.int32]
 """A class for each sample, -1 for those that are labelled or unsure."""
 
 
 @torch.no_grad()
-def guessed(learner: Optimised, training: Samples, threshold: float) -> Guesses:
+def guessed(learner: Learner, training: Samples, threshold: float) -> Guesses:
     """The classes (N,) of unlabelled samples whose posterior is at least ``threshold``."""
     found = []
     for features_BD, targets_BC in training.blocks(guesses=False):

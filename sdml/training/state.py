@@ -9,6 +9,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator
+from typing import cast
 
 import numpy as np
 import torch
@@ -20,6 +21,7 @@ from sdml.training import checkpoint as checkpoints
 from sdml.training.checkpoint import NO_GUESSES, Arrays, Checkpoint
 from sdml.training.data import Samples
 from sdml.training.history import EpochRecord, improved
+from sdml.training.learner import Learner
 from sdml.training.optimised import Optimised
 from sdml.training.parts import First
 from sdml.training.pseudo_labels import Guesses, guessed
@@ -166,8 +168,9 @@ class TrainingState:
         own = self._settings.pseudo_labels
         if own is None or number < own.start_epoch:
             return
+        learner = cast(Learner, self._learner)  # no settings of other methods have them
         made = self._first(
-            lambda: guessed(self._learner, self._training, own.threshold).astype("<i4").tobytes()
+            lambda: guessed(learner, self._training, own.threshold).astype("<i4").tobytes()
         )
         self._take(np.frombuffer(made or b"", dtype="<i4"))
 

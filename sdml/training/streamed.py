@@ -144,6 +144,8 @@ class _Reader:
         try:
             while number < len(self._batches):
                 free = self._all_free()
+                if self._ended.is_set():
+                    return
                 together = self._batches[number : number + len(free)]
                 if self._order_N is not None:
                     rows = self._order_N[together[0].start : together[-1].stop]

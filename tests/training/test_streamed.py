@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -88,8 +89,10 @@ def test_no_more_is_read_than_there_are_buffers(monkeypatch: pytest.MonkeyPatch)
     source = Watched(np.zeros((1000, 3), dtype=np.float32))
     batches = stream(source, np.arange(1000), range(0, 1000, 10), 1000, torch.device("cpu"))
     next(batches)
+    while len(source.copied) < 10 * 4:  # then it waits for a buffer
+        time.sleep(0.001)
     batches.close()
-    assert len(source.announced) <= 10 * 4
+    assert source.announced == list(range(10 * 4))
     assert not [thread for thread in threading.enumerate() if thread.name == "sdml-samples"]
 
 
