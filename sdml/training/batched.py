@@ -32,7 +32,7 @@ from sdml.training.data import TrainingData, samples_of
 from sdml.training.device import find_device
 from sdml.training.history import EpochRecord
 from sdml.training.loop import Clock, FitResult, check_splits
-from sdml.training.parts import Parts
+from sdml.training.parts import Parts, Regressions
 from sdml.training.precision import decided
 from sdml.training.threads import thread_count
 
@@ -147,10 +147,11 @@ def fit_batched(
             save(seconds=interval)
             if on_epoch is not None:
                 on_epoch(records)
+        regressions = Regressions(training, projection_KC)
         return [
             TrainingError(course.failure)
             if course.failure
-            else _result(course, resumed_from, each.joined(course.best, training, projection_KC))
+            else _result(course, resumed_from, each.joined(course.best, regressions))
             for course, each in zip(state.courses, parts, strict=True)
         ]
 

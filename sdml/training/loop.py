@@ -32,7 +32,7 @@ from sdml.training.device import find_device
 from sdml.training.history import EpochRecord
 from sdml.training.optimised import Optimised
 from sdml.training.parallel import ALONE, Ranks
-from sdml.training.parts import Parts
+from sdml.training.parts import Parts, Regressions
 from sdml.training.precision import decided
 from sdml.training.state import TrainingState
 from sdml.training.threads import thread_count
@@ -161,7 +161,7 @@ def fit(
             save(seconds=settings.checkpoint_seconds)
             if on_epoch is not None:
                 on_epoch(record)
-        encoder = parts.joined(state.best, training, projection_KC, ranks.first)
+        encoder = parts.joined(state.best, Regressions(training, projection_KC), ranks.first)
     return FitResult(
         encoder_state=encoder,
         best_epoch=state.best_epoch,

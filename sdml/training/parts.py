@@ -16,7 +16,7 @@ Letters: N samples, D features, K code size, C classes.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,6 +38,35 @@ MOST_SAMPLES = 2000
 First = Callable[[Callable[[], bytes]], bytes | None]
 
 _Floats = npt.NDArray[np.float32]
+
+
+class Regressions:
+    """The regressions of a training: one for each seed, made when it is asked for."""
+
+    def __init__(self, training: Samples, projection_KC: _Floats) -> None:
+        """Over labelled samples of the split ``training``, for the subspace P."""
+        self.projection_KC = projection_KC
+        self._training = training
+        self._made: dict[int, tuple[Arrays, Tensor]] = {}
+
+    def of(self, settings: TrainingSettings) -> tuple[Arrays, Tensor]:
+        """Parameters by name, and the samples that they come from; in half of ``hidden``.
+
+        For trainings that differ in nothing but what they may at once: λ, seed, learning rate.
+        """
+        seed = settings.seed
+        if seed not in self._made:
+            features_ND, targets_NC = self._training.some(MOST_SAMPLES, seed=seed)
+            regression, _ = regressed(
+                features_ND,
+                targets_NC,
+                self.projection_KC,
+                [width // 2 for width in settings.hidden],
+                temperature=projection_temperature(self.projection_KC),
+                seed=seed,
+            )
+            self._made[seed] = copied(regression), torch.from_numpy(features_ND)
+        return self._made[seed]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,53 +98,38 @@ class Parts:
     def joined(
         self,
         trained: Arrays,
-        training: Samples,
-        projection_KC: _Floats,
+        regressions: Regressions,
         first: First = lambda make: make(),
     ) -> Arrays:
         """The encoder's parameters by name.
 
         Args:
             trained: those of the trained part.
-            training: the split.
-            projection_KC: P.
+            regressions: what the other part is taken from.
             first: hands everybody what a function returns on the first of several processes.
         """
         if self.trained is self.whole:
             return trained
-        made = first(lambda: pack(self._joined(trained, training, projection_KC), {}))
+        made = first(lambda: pack(self._joined(trained, regressions), {}))
         return unpack(made or b"", "the parts of an encoder")[0]
 
-    def _joined(self, trained: Arrays, training: Samples, projection_KC: _Floats) -> Arrays:
-        seed, share = self.whole.seed, self.whole.ridge_share
-        features_ND, targets_NC = training.some(MOST_SAMPLES, seed=seed)
-        regression, _ = regressed(
-            features_ND,
-            targets_NC,
-            projection_KC,
-            [width // 2 for width in self.whole.hidden],
-            temperature=projection_temperature(projection_KC),
-            seed=seed,
-        )
-        network = Encoder(
-            features_ND.shape[1],
-            self.trained.hidden,
-            len(projection_KC),
-            normalize=False,
-            generator=torch.Generator(),
-        )
-        network.load_state_dict({name: torch.from_numpy(a) for name, a in trained.items()})
-        rows_ND = torch.from_numpy(features_ND)
+    def _joined(self, trained: Arrays, regressions: Regressions) -> Arrays:
+        regression, rows_ND = regressions.of(self.whole)
+        share, outputs = self.whole.ridge_share, len(regressions.projection_KC)
+        half = [width // 2 for width in self.whole.hidden]
         return _beside(
-            (copied(regression), share / _length(regression, rows_ND)),
-            (trained, (1 - share) / _length(network, rows_ND)),
+            (regression, share / _length(regression, rows_ND, half, outputs)),
+            (trained, (1 - share) / _length(trained, rows_ND, self.trained.hidden, outputs)),
         )
 
 
 @torch.no_grad()
-def _length(encoder: Encoder, rows_ND: Tensor) -> float:
-    """Root mean square over the rows; 1 if all are zero."""
-    length = float(encoder(rows_ND).double().square().sum(1).mean().sqrt())
+def _length(state: Arrays, rows_ND: Tensor, hidden: Sequence[int], outputs: int) -> float:
+    """Root mean square of the lengths of a network's outputs over the rows; 1 if all are zero."""
+    generator = torch.Generator()
+    network = Encoder(rows_ND.shape[1], hidden, outputs, normalize=False, generator=generator)
+    network.load_state_dict({name: torch.from_numpy(a) for name, a in state.items()})
+    length = float(network(rows_ND).double().square().sum(1).mean().sqrt())
     return length or 1.0
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -9,10 +11,12 @@ import torch
 from sdml.experiment import TrainingSettings
 from sdml.networks import Encoder
 from sdml.retrieval.similarity import projection_temperature
-from sdml.training import fit
+from sdml.training import FitResult, fit
+from sdml.training import parts as module
+from sdml.training.batched import fit_batched
 from sdml.training.data import Samples
 from sdml.training.optimised import Arrays
-from sdml.training.parts import MOST_SAMPLES, Parts
+from sdml.training.parts import MOST_SAMPLES, Parts, Regressions
 from sdml.training.ridge import regressed
 from tests.training.trainee import SUBSPACE, modality
 
@@ -83,7 +87,7 @@ def test_all_of_it_is_trained(said: dict[str, object], labels: np.ndarray) -> No
     parts = Parts.of(whole, samples(labels), 4)
     assert parts.trained is whole
     state = {"output.weight": np.zeros((16, 1), dtype=np.float32)}
-    assert parts.joined(state, samples(labels), P) is state
+    assert parts.joined(state, Regressions(samples(labels), P)) is state
 
 
 def test_the_widths_are_shared() -> None:
@@ -99,3 +103,21 @@ def test_some_samples_are_enough() -> None:
     features, targets = samples().some(7, seed=0)
     assert features.shape == (7, 20)
     assert (targets.sum(1) == 1).all()
+
+
+def test_the_regression_of_a_seed_is_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    seeds: list[int] = []
+
+    def counted(*args: Any, seed: int, **said: Any) -> Any:
+        seeds.append(seed)
+        return regressed(*args, seed=seed, **said)
+
+    monkeypatch.setattr(module, "regressed", counted)
+    several = [settings(seed=seed, **{"lambda": at}) for seed in (1, 2) for at in (0.2, 0.5)]
+    found = fit_batched(DATA, P, several)
+    assert sorted(seeds) == [1, 2]
+    for own, each in zip(several, found, strict=True):
+        assert isinstance(each, FitResult)
+        alone = fit(DATA, P, own).encoder_state
+        for name, array in alone.items():
+            np.testing.assert_allclose(each.encoder_state[name], array, atol=1e-5)
