@@ -62,11 +62,6 @@ class Cells:
         self.say(f"{path.stem}: {seconds:.0f} s")
         return _read(path)
 
-    def kept(self, what: str, experiment: Experiment, seed: int) -> Cell | None:
-        """What :meth:`get` has made before, or None."""
-        _, path = self._named(what, experiment, seed)
-        return _read(path) if path.exists() else None
-
     def _named(
         self, what: str, experiment: Experiment, seed: int
     ) -> tuple[dict[str, object], Path]:

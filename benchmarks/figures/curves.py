@@ -1,7 +1,4 @@
-"""Precision at recall and at scope, as figures 2 and 3 of the SDML paper, beside classifiers.
-
-A λ sweep of the same experiment has the trainings already: then none is made here.
-"""
+"""Precision at recall and at scope of each method, as figures 2 and 3 of the SDML paper."""
 
 from __future__ import annotations
 
@@ -12,10 +9,10 @@ import numpy as np
 
 from benchmarks.figures import table
 from benchmarks.figures.page import Options, Page
-from benchmarks.figures.scores import PEER, Scores
+from benchmarks.figures.scores import PEER
 from benchmarks.figures.shown import Shown
 from benchmarks.figures.svg import svg
-from benchmarks.figures.trained import scored, trained
+from benchmarks.figures.trained import scored
 from sdml.report.lines import Line, Panel
 from sdml.retrieval.curves import RECALL_LEVELS
 
@@ -24,13 +21,12 @@ _SCOPES = (1, 10, 100, 400)
 
 def page(options: Options) -> Page:
     """A panel for each direction, in both figures; means over seeds."""
-    cells, experiment = options.cells, options.experiment
-    settings = experiment.training
-    method = settings.preset or settings.method
-    sdml = [_scores(options, seed) for seed in range(options.seeds)]
-    peer = [scored(cells, experiment, PEER, 0)]
-    every = {f"{method}, {name}": [one[name] for one in sdml] for name in sdml[0]}
-    every |= {f"{PEER}, {name}": [one[name] for one in peer] for name in peer[0]}
+    every: dict[str, list[Mapping[str, Any]]] = {}
+    for method in options.methods:
+        for seed in range(1 if method == PEER else options.seeds):
+            scores = scored(options.cells, options.experiment, method, seed)
+            for similarity, one in scores.items():
+                every.setdefault(f"{method}, {similarity}", []).append(one)
     directions = list(next(iter(every.values()))[0]["pairs"])
     return Page(
         figures={
@@ -39,13 +35,6 @@ def page(options: Options) -> Page:
         },
         table=_table(every, directions),
     )
-
-
-def _scores(options: Options, seed: int) -> Scores:
-    """With the file's own λ."""
-    swept = options.cells.kept("lambda", options.experiment, seed) or {}
-    scores = swept.get(str(options.experiment.training.lambda_), {}).get("test")
-    return scores or options.cells.get("trained", options.experiment, seed, trained)  # type: ignore[no-any-return]
 
 
 def _panel(every: Mapping[str, Sequence[Mapping[str, Any]]], name: str, kind: str) -> Shown:

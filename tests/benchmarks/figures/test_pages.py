@@ -52,7 +52,7 @@ def run(world: Path, name: str, *more: str) -> int:
     folders = ["--output", str(world.parent / "images"), "--work", str(world.parent / "work")]
     settings = ["--experiment", str(world), "--epochs", "2", "--seeds", "1", *folders]
     settings += ["--preset", "sdml-reference"]
-    methods = ["--methods", "sdml-reference", "classifier"] if name == "labels" else []
+    methods = ["--methods", "sdml-reference", "classifier"] if name in ("labels", "curves") else []
     return main([name, *settings, *methods, *more])
 
 
