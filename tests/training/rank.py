@@ -20,6 +20,7 @@ import numpy as np
 from sdml.errors import SDMLError, StoreUnavailableError
 from sdml.experiment import PseudoLabelSettings, TrainingSettings
 from sdml.training import FitResult, Place, Ranks, TrainingData, fit, joined
+from tests.training.slot import MemorySlot
 from tests.training.trainee import SETTINGS, SUBSPACE, modality
 
 
@@ -70,31 +71,9 @@ def outcome(result: FitResult) -> dict[str, Any]:
     }
 
 
-class Slot:
-    """A checkpoint in this process; a rank that has none of its own must get that of rank 0."""
-
-    def __init__(self, *, broken: bool = False) -> None:
-        self.data: bytes | None = None
-        self.broken = broken
-
-    def save(self, data: bytes) -> None:
-        """Keep it."""
-        self.data = data
-
-    def load(self) -> bytes | None:
-        """The last one."""
-        if self.broken:
-            raise StoreUnavailableError("no answer")
-        return self.data
-
-    def clear(self) -> None:
-        """Forget it."""
-        self.data = None
-
-
 def stopped_and_resumed(ranks: Ranks, asks: int) -> dict[str, Any]:
     """The last rank is told to stop in the middle of an epoch; then all go on."""
-    slot, settings = Slot(), case(checkpoint_seconds=1e9)
+    slot, settings = MemorySlot(), case(checkpoint_seconds=1e9)
     asked = count(1)
     last = ranks.rank == ranks.size - 1
 

@@ -16,24 +16,8 @@ from sdml.training.batched import fit_batched
 from sdml.training.batched_learner import BatchedLearnerType
 from sdml.training.device import find_device
 from sdml.training.history import history_to_json
+from tests.training.slot import MemorySlot
 from tests.training.test_batched import P, changed, each_way, finished, lambdas, several
-
-
-class Slot:
-    """A checkpoint in memory."""
-
-    def __init__(self) -> None:
-        self.data: bytes | None = None
-        self.saves = 0
-
-    def save(self, data: bytes) -> None:
-        self.data, self.saves = data, self.saves + 1
-
-    def load(self) -> bytes | None:
-        return self.data
-
-    def clear(self) -> None:
-        self.data = None
 
 
 def stop_at(asked: int) -> Callable[[], bool]:
@@ -61,7 +45,7 @@ def test_stopped_and_started_again_it_ends_with_the_same_bits(
         settings, {"lambda": 0.0}, {"seed": 2}, {"lambda": 0.7}, {"learning_rate": 1e30}
     )
     whole = fit_batched(data, P, chosen, learner_type=way)
-    slot = Slot()
+    slot = MemorySlot()
     with pytest.raises(Interrupted):
         fit_batched(data, P, chosen, learner_type=way, checkpoint=slot, stop=stop_at(asked))
     assert slot.data
@@ -79,7 +63,7 @@ def test_a_checkpoint_of_other_settings_is_left_aside(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     short = changed(settings, epochs=2)
-    slot = Slot()
+    slot = MemorySlot()
     fit_batched(data, P, lambdas(short, 0.1, 0.2), learner_type=way, checkpoint=slot)
     for chosen in (lambdas(short, 0.2, 0.1), lambdas(short, 0.1, 0.3), lambdas(short, 0.1)):
         fresh = finished(fit_batched(data, P, chosen, learner_type=way, checkpoint=slot))
@@ -98,7 +82,7 @@ def test_a_damaged_checkpoint_is_left_aside(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     chosen = lambdas(changed(settings, epochs=2), 0.1, 0.2)
-    slot = Slot()
+    slot = MemorySlot()
     whole = fit_batched(data, P, chosen, learner_type=way, checkpoint=slot)
     assert slot.data
     slot.data = slot.data[:cut]
@@ -131,12 +115,12 @@ def test_it_is_kept_as_often_as_its_size_allows(
     often = changed(settings, checkpoint_seconds=10)
     saves = []
     for count in (1, 3):
-        slot, ticks = Slot(), map(float, itertools.count())
+        slot, ticks = MemorySlot(), map(float, itertools.count())
         chosen = several(often, *({"seed": seed} for seed in range(count)))
         fit_batched(data, P, chosen, checkpoint=slot, clock=ticks.__next__)
         saves.append(slot.saves)
     assert saves[0] >= 2 * saves[1] > 0
-    every = Slot()
+    every = MemorySlot()
     fit_batched(data, P, lambdas(settings, 0.1, 0.2), checkpoint=every)
     assert every.saves == settings.epochs
 
@@ -144,7 +128,7 @@ def test_it_is_kept_as_often_as_its_size_allows(
 def test_a_store_that_fails_costs_the_checkpoint_only(
     data: TrainingData, settings: TrainingSettings, caplog: pytest.LogCaptureFixture
 ) -> None:
-    class Broken(Slot):
+    class Broken(MemorySlot):
         def save(self, data: bytes) -> None:
             raise StoreUnavailableError("gone")
 

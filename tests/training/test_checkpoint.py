@@ -19,25 +19,10 @@ from sdml.training import EpochRecord, FitResult, Interrupted, TrainingData, fit
 from sdml.training import checkpoint as checkpoints
 from sdml.training.checkpoint import fingerprint, settings_digest
 from sdml.training.history import history_to_json
+from tests.training.slot import MemorySlot
 from tests.training.trainee import SUBSPACE
 
 P = SUBSPACE.projection_KC
-
-
-class MemorySlot:
-    def __init__(self) -> None:
-        self.data: bytes | None = None
-        self.saves = 0
-
-    def save(self, data: bytes) -> None:
-        self.data = data
-        self.saves += 1
-
-    def load(self) -> bytes | None:
-        return self.data
-
-    def clear(self) -> None:
-        self.data = None
 
 
 def stopped_after(

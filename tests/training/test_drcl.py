@@ -19,6 +19,7 @@ from sdml.training.consistency import ConsistencyLearner
 from sdml.training.data import Samples
 from sdml.training.encoder_file import encoder_from_bytes, encoder_to_bytes
 from sdml.training.prior import PRIOR, PriorLearner
+from tests.training.slot import MemorySlot
 from tests.training.trainee import SUBSPACE, modality
 
 CPU = torch.device("cpu")
@@ -179,20 +180,8 @@ def fitted(**given: Any) -> FitResult:
 
 @pytest.mark.parametrize("kind", [None, PriorLearner])
 def test_a_stopped_training_ends_as_an_uninterrupted_one(kind: Any) -> None:
-    class Slot:
-        data: bytes | None = None
-
-        def save(self, data: bytes) -> None:
-            self.data = data
-
-        def load(self) -> bytes | None:
-            return self.data
-
-        def clear(self) -> None:
-            self.data = None
-
     whole = fitted(settings=settings(), learner_type=kind)
-    slot, asked = Slot(), iter([False] * 15 + [True])
+    slot, asked = MemorySlot(), iter([False] * 15 + [True])
     with pytest.raises(Interrupted):
         fitted(settings=settings(), learner_type=kind, checkpoint=slot, stop=lambda: next(asked))
     again = fitted(settings=settings(), learner_type=kind, checkpoint=slot)

@@ -13,7 +13,7 @@ from sdml.training import FitResult, Interrupted, fit
 from sdml.training.batched import fit_batched
 from sdml.training.batched_learner import TurnsLearner
 from sdml.training.checkpoint import settings_digest
-from tests.training.test_checkpoint import MemorySlot
+from tests.training.slot import MemorySlot
 from tests.training.trainee import SUBSPACE, modality
 
 P = SUBSPACE.projection_KC

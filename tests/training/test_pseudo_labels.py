@@ -19,7 +19,7 @@ from sdml.training.data import Samples
 from sdml.training.learner import Learner
 from sdml.training.pseudo_labels import guessed
 from sdml.training.state import TrainingState
-from tests.training.test_transfer import Slot
+from tests.training.slot import MemorySlot
 from tests.training.trainee import SUBSPACE
 
 CPU = torch.device("cpu")
@@ -186,7 +186,7 @@ def test_off_and_without_unlabelled_samples_nothing_changes() -> None:
 def test_a_stopped_training_ends_as_an_uninterrupted_one(asks: int) -> None:
     made = settings(selection="last")
     whole = fit(few_labels(), P, made)
-    slot, asked = Slot(), iter([False] * asks + [True])
+    slot, asked = MemorySlot(), iter([False] * asks + [True])
     with pytest.raises(Interrupted):
         fit(few_labels(), P, made, checkpoint=slot, stop=lambda: next(asked))
     again = fit(few_labels(), P, made, checkpoint=slot)

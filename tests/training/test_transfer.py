@@ -18,6 +18,7 @@ from sdml.training.batched import fit_batched
 from sdml.training.data import Samples
 from sdml.training.encoder_file import encoder_from_bytes, encoder_to_bytes
 from sdml.training.transfer import TransferLearner
+from tests.training.slot import MemorySlot
 from tests.training.trainee import SUBSPACE, modality
 
 CPU = torch.device("cpu")
@@ -163,25 +164,12 @@ def test_the_same_seed_gives_the_same_bits_and_another_does_not() -> None:
     assert any((other[name] != array).any() for name, array in fitted().encoder_state.items())
 
 
-class Slot:
-    data: bytes | None = None
-
-    def save(self, data: bytes) -> None:
-        self.data = data
-
-    def load(self) -> bytes | None:
-        return self.data
-
-    def clear(self) -> None:
-        self.data = None
-
-
 def test_a_stopped_training_ends_as_an_uninterrupted_one() -> None:
     def asked() -> Iterator[bool]:
         yield from [False] * 10
         yield True
 
-    slot, asks = Slot(), asked()
+    slot, asks = MemorySlot(), asked()
     with pytest.raises(Interrupted):
         fitted(checkpoint=slot, stop=lambda: next(asks))
     again = fitted(checkpoint=slot)
