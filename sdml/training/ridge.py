@@ -21,9 +21,11 @@ Letters: N samples, D features, H units, K code size, C classes.
 
 from __future__ import annotations
 
+import math
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -31,6 +33,7 @@ import torch
 from torch import nn
 
 from sdml.networks import Encoder
+from sdml.training.leave_one_out import Doubles, LeftOut, left_out, left_out_by_columns, product
 from sdml.training.scaling import Scaling
 
 _BIAS = 10.0  # the constant regressor, large enough to be all but unregularised
@@ -40,8 +43,6 @@ _FLOOR = 1e-3  # of the largest deviation: what varies less is not blown up furt
 _SHARES = (0.3, 0.6, 0.9)  # of the units; the rest is the features'
 _BEND = 0.3
 _SCALES = (-3.0, 4.0)  # of log a
-
-Doubles = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,7 +107,7 @@ def _units(encoder: Encoder, x_ND: Doubles, taken: int) -> Doubles:
     if not _hidden(encoder):
         return np.empty((len(x_ND), 0))
     weight_HD, bias_H = (p.detach().double().numpy() for p in _hidden(encoder)[0].parameters())
-    rows: Doubles = np.maximum(_product(x_ND, weight_HD[taken:].T) + bias_H[taken:], 0)
+    rows: Doubles = np.maximum(product(x_ND, weight_HD[taken:].T) + bias_H[taken:], 0)
     return rows
 
 
@@ -151,17 +152,14 @@ def _fitted(
 
     def look(features: _Regressors, share: float) -> None:
         nonlocal best
-        kernel_NN = (1 - share) * features.kernel_NN + share * units.kernel_NN + _BIAS
-        for dual_NC, left_out_NC in left_out(kernel_NN, residual_NC, _RIDGES):
+        for dual_NC, left_out_NC in _left_out(features, units, share, residual_NC):
             z_NC = _bent(left_out_NC + mean_C - 1 / classes, layers)
             scale, loss = _scaled(z_NC, shares_NC, gram_CC, temperature)
             if best is None or loss < best[0].loss:
                 linear_DC = (1 - share) * features.weights(dual_NC)
                 random_HC = share * units.weights(dual_NC)
                 constant_C = _BIAS * dual_NC.sum(axis=0) + mean_C - 1 / classes
-                constant_C -= _product(features.mean_X, linear_DC) + _product(
-                    units.mean_X, random_HC
-                )
+                constant_C -= product(features.mean_X, linear_DC) + product(units.mean_X, random_HC)
                 made = Ridge(
                     linear_DC=linear_DC,
                     random_HC=random_HC,
@@ -186,7 +184,11 @@ class _Regressors:
     mean_X: Doubles
     factor_X: Doubles
     rows_NX: Doubles
-    kernel_NN: Doubles
+
+    @cached_property
+    def kernel(self) -> Doubles:
+        """Inner products of the rows, (N, N)."""
+        return product(self.rows_NX, self.rows_NX.T)
 
     @classmethod
     def of(cls, rows_NX: Doubles, power: float) -> _Regressors:
@@ -199,32 +201,28 @@ class _Regressors:
         length = float(np.sqrt(np.square(deviation_X * factor_X).sum()))
         factor_X /= length if length > 0 else 1.0
         centred_NX *= factor_X
-        return cls(
-            mean_X=mean_X,
-            factor_X=factor_X,
-            rows_NX=centred_NX,
-            kernel_NN=_product(centred_NX, centred_NX.T),
-        )
+        return cls(mean_X=mean_X, factor_X=factor_X, rows_NX=centred_NX)
 
     def weights(self, dual_NC: Doubles) -> Doubles:
         """Of the regressors as they came, (X, C)."""
-        made: Doubles = self.factor_X[:, None] * _product(self.rows_NX.T, dual_NC)
+        made: Doubles = self.factor_X[:, None] * product(self.rows_NX.T, dual_NC)
         return made
 
 
-def left_out(
-    kernel_NN: Doubles, targets_NC: Doubles, ridges: Iterable[float]
-) -> Iterator[tuple[Doubles, Doubles]]:
-    """Kernel ridge regression for each strength: dual weights, and predictions, both (N, C).
-
-    Each sample's prediction is that of the regression on all the others.
-    """
-    values_N, vectors_NN = (t.numpy() for t in torch.linalg.eigh(torch.from_numpy(kernel_NN)))
-    turned_NC, squares_NN = _product(vectors_NN.T, targets_NC), np.square(vectors_NN)
-    for ridge in ridges:
-        weights_N = 1 / (np.maximum(values_N, 0) + ridge)
-        dual_NC = _product(vectors_NN, weights_N[:, None] * turned_NC)
-        yield dual_NC, targets_NC - dual_NC / _product(squares_NN, weights_N)[:, None]
+def _left_out(
+    features: _Regressors, units: _Regressors, share: float, targets_NC: Doubles
+) -> LeftOut:
+    """By the smaller one of two matrices, of the samples or of the regressors."""
+    parts = [(1 - share, features), *([(share, units)] if share else [])]
+    samples = len(targets_NC)
+    if sum(each.rows_NX.shape[1] for _, each in parts) + 1 < samples:
+        columns = [math.sqrt(weight) * each.rows_NX for weight, each in parts]
+        columns.append(np.full((samples, 1), math.sqrt(_BIAS)))
+        return left_out_by_columns(np.concatenate(columns, axis=1), targets_NC, _RIDGES)
+    kernel_NN = np.full((samples, samples), _BIAS)
+    for weight, each in parts:
+        kernel_NN += weight * each.kernel
+    return left_out(kernel_NN, targets_NC, _RIDGES)
 
 
 def _scaled(
@@ -279,14 +277,8 @@ def _lay(encoder: Encoder, ridge: Ridge, back_KC: Doubles, direction_K: Doubles)
             layer.weight[units] = torch.from_numpy(weight_CX).float()
             layer.bias[units] = torch.from_numpy(bias_C).float()
     code_KC = ridge.scale * back_KC
-    encoder.output.weight.copy_(torch.from_numpy(_product(code_KC, reading_CX)))
-    encoder.output.bias.copy_(torch.from_numpy(_product(code_KC, offset_C) + direction_K))
-
-
-def _product(left: Doubles, right: Doubles) -> Doubles:
-    """By torch, whose number of threads is the training's: it decides speed and bits."""
-    made: Doubles = (torch.from_numpy(left) @ torch.from_numpy(right)).numpy()
-    return made
+    encoder.output.weight.copy_(torch.from_numpy(product(code_KC, reading_CX)))
+    encoder.output.bias.copy_(torch.from_numpy(product(code_KC, offset_C) + direction_K))
 
 
 def _wide(parts: list[Doubles], width: int) -> Doubles:
