@@ -31,7 +31,13 @@ ALLOWED = re.compile(
 CACHED = {"comp-prepare", "comp-train"}
 
 
-@pytest.fixture
+SECRETS = {
+    "AWS_SECRET_ACCESS_KEY": "s3cr3t-of-the-store",
+    "MLFLOW_TRACKING_PASSWORD": "s3cr3t-of-tracking",
+}
+
+
+@pytest.fixture(scope="module")
 def experiment(tmp_path_factory: pytest.TempPathFactory) -> Experiment:
     # A line that YAML would read as more than a comment, if it left the header's comment.
     classes = ["0", "1", "2", "x\nroot: {}\u2028components: 7"]
@@ -39,10 +45,28 @@ def experiment(tmp_path_factory: pytest.TempPathFactory) -> Experiment:
     return read_experiment(write_experiment(folder, subspace={"classes": classes}))
 
 
-def compiled(name: str, experiment: Experiment, output: Path) -> Any:
+@pytest.fixture(scope="module")
+def files(experiment: Experiment, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Each pipeline, compiled where the environment has credentials. Only to be read."""
+    folder = tmp_path_factory.mktemp("compiled")
+    made = {name: folder / f"{name}.yaml" for name in NAMES}
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in SECRETS.items():
+            patch.setenv(name, value)
+        for name, output in made.items():
+            compile_pipeline(name, experiment, modalities=None, output=output)
+    return made
+
+
+def read(file: Path) -> Any:
     """The pipeline as kfp's own loader reads the compiled file."""
+    return loader.load_component_from_file(str(file)).pipeline_spec
+
+
+def compiled(name: str, experiment: Experiment, output: Path) -> Any:
+    """The same of a pipeline of its own."""
     compile_pipeline(name, experiment, modalities=None, output=output)
-    return loader.load_component_from_file(str(output)).pipeline_spec
+    return read(output)
 
 
 def all_tasks(spec: Any) -> list[Any]:
@@ -62,10 +86,8 @@ def tasks_of(spec: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_has_the_tasks_loops_and_parameters(
-    name: str, experiment: Experiment, tmp_path: Path
-) -> None:
-    spec = compiled(name, experiment, tmp_path / "p.yaml")
+def test_has_the_tasks_loops_and_parameters(name: str, files: dict[str, Path]) -> None:
+    spec = read(files[name])
     assert spec.pipeline_info.name == f"sdml-{name}"
     tasks = tasks_of(spec)
     assert set(tasks) == {
@@ -101,10 +123,8 @@ def test_a_sweep_together_trains_every_weight_in_one_task(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_exit_task_follows_whatever_happens(
-    name: str, experiment: Experiment, tmp_path: Path
-) -> None:
-    spec = compiled(name, experiment, tmp_path / "p.yaml")
+def test_the_exit_task_follows_whatever_happens(name: str, files: dict[str, Path]) -> None:
+    spec = read(files[name])
     last = tasks_of(spec)["comp-finish"]
     assert last.trigger_policy.strategy == last.trigger_policy.ALL_UPSTREAM_TASKS_COMPLETED
     [everything] = last.dependent_tasks
@@ -119,16 +139,16 @@ def test_nothing_is_cached_when_asked_not_to(
 ) -> None:
     output = tmp_path / "p.yaml"
     compile_pipeline(name, experiment, modalities=None, output=output, cache=False)
-    spec: Any = loader.load_component_from_file(str(output)).pipeline_spec
+    spec = read(output)
     assert not any(task.caching_options.enable_cache for task in tasks_of(spec).values())
     assert not spec.root.input_definitions.parameters["reuse"].default_value.bool_value
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_experiment_comes_back_as_it_was(
-    name: str, experiment: Experiment, tmp_path: Path
+    name: str, experiment: Experiment, files: dict[str, Path]
 ) -> None:
-    spec = compiled(name, experiment, tmp_path / "p.yaml")
+    spec = read(files[name])
     default = spec.root.input_definitions.parameters["experiment"].default_value.string_value
     assert "${SDML_STORE}" in default  # a folder on this machine means nothing to a pod
     found = parse_experiment(default, environment={"SDML_STORE": experiment.store})
@@ -136,10 +156,8 @@ def test_the_experiment_comes_back_as_it_was(
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_task_runs_in_the_one_image(
-    name: str, experiment: Experiment, tmp_path: Path
-) -> None:
-    spec = compiled(name, experiment, tmp_path / "p.yaml")
+def test_every_task_runs_in_the_one_image(name: str, files: dict[str, Path]) -> None:
+    spec = read(files[name])
     parameters = spec.root.input_definitions.parameters
     assert parameters["image"].default_value.string_value == "sdml:0.1.0-cpu"
     containers = [e["container"] for e in spec.deployment_spec["executors"].values()]
@@ -150,14 +168,8 @@ def test_every_task_runs_in_the_one_image(
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_holds_no_secret(
-    name: str, experiment: Experiment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "s3cr3t-of-the-store")
-    monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "s3cr3t-of-tracking")
-    output = tmp_path / "p.yaml"
-    compile_pipeline(name, experiment, modalities=None, output=output)
-    text = output.read_text()
+def test_holds_no_secret(name: str, files: dict[str, Path]) -> None:
+    text = files[name].read_text()
     assert "s3cr3t" not in text
     assert not re.search(r"(?i)token|://[^/\s]*:[^/\s]*@", text)
     for line in text.splitlines():  # names of Secrets and of their keys, and no value
@@ -167,12 +179,11 @@ def test_holds_no_secret(
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_same_input_gives_the_same_bytes(
-    name: str, experiment: Experiment, tmp_path: Path
+    name: str, experiment: Experiment, files: dict[str, Path], tmp_path: Path
 ) -> None:
-    first, second = tmp_path / "1.yaml", tmp_path / "2.yaml"
-    compile_pipeline(name, experiment, modalities=None, output=first)
-    compile_pipeline(name, experiment, modalities=None, output=second)
-    assert first.read_bytes() == second.read_bytes()
+    again = tmp_path / "again.yaml"
+    compile_pipeline(name, experiment, modalities=None, output=again)
+    assert again.read_bytes() == files[name].read_bytes()
 
 
 def compile_elsewhere(experiment: Path, output: Path, **environment: str) -> None:
