@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -25,7 +26,9 @@ from sdml.steps.code_files import room_for
 from sdml.steps.context import Context, origin
 from sdml.steps.contract import stored_subspace
 from sdml.store import Version
-from sdml.training.encoder_file import LoadedEncoder, encoder_from_bytes
+
+if TYPE_CHECKING:
+    from sdml.training.encoder_file import LoadedEncoder
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,6 +116,8 @@ def open_encoder(context: Context, version: Version) -> OpenEncoder:
         IntegrityError: an object is damaged.
         SubspaceError: the weights belong to another subspace than the manifest says.
     """
+    from sdml.training.encoder_file import encoder_from_bytes  # imports torch
+
     name = "encoder.safetensors"
     network = encoder_from_bytes(context.catalog.read(version, name), where=f"{version.uri}/{name}")
     made_for = context.catalog.get(origin(version, "subspace")).manifest.id

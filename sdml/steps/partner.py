@@ -19,7 +19,6 @@ from sdml.steps.context import Context, origin
 from sdml.steps.encoders import codes_of, newest_encoders, open_encoder
 from sdml.steps.identity import Partner, partner_at
 from sdml.store import Version
-from sdml.training.threads import thread_count
 
 _PAIRED: tuple[SplitName, ...] = ("train", "validation")  # test samples are not trained on
 _ROWS = 4096  # whose labels are compared at a time
@@ -105,6 +104,8 @@ def partner_codes(
     Raises:
         IntegrityError: the encoder is damaged.
     """
+    from sdml.training.threads import thread_count  # imports torch
+
     encoder = open_encoder(context, partner)
     with thread_count(1):
         training, validation = (codes_of(context, encoder, split)[0] for split in _PAIRED)

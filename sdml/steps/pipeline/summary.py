@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 
 from sdml.errors import SDMLError
-from sdml.steps.compare import compare
 from sdml.steps.pipeline.task import Task
 from sdml.tracking import TAG_CHARACTERS
 
@@ -25,6 +24,8 @@ def sweep_summary(task: Task) -> str:
     reports = [run.tags["report"] for run in found if "report" in run.tags]
     if not reports:
         return ""
+    from sdml.steps.compare import compare  # imports torch
+
     try:
         headings, *lines = compare(task.context, reports).table(pairs=True)
     except SDMLError as error:
