@@ -37,7 +37,27 @@ def svg(panels: Sequence[Drawn], *, columns: int = 3) -> bytes:
         FigureCanvasSVG(figure)
         for place, panel in enumerate(panels, start=1):
             panel.draw(figure.add_subplot(rows, columns, place))
+        _share_legend(figure)
         data = io.BytesIO()
         figure.savefig(data, format="svg", metadata={"Date": None, "Creator": None})
     lines = [line.rstrip() for line in data.getvalue().decode().splitlines()]
     return ("\n".join(lines) + "\n").encode()
+
+
+def _share_legend(figure: Figure) -> None:
+    """One legend below panels that have the same, which takes no room from them."""
+    entries = [axes.get_legend_handles_labels() for axes in figure.axes]
+    handles, labels = entries[0]
+    legends = [legend for axes in figure.axes if (legend := axes.get_legend())]
+    if len(legends) < 2 or any(other != labels for _, other in entries):
+        return
+    for legend in legends:
+        legend.remove()
+    figure.legend(
+        handles,
+        labels,
+        loc="outside lower center",
+        ncols=min(3, len(labels)),
+        frameon=False,
+        fontsize=9,
+    )

@@ -25,6 +25,9 @@ FIGURES = {
     "multi-label": ["multi-label"],
 }
 
+SHARED = {"curves": "sdml-reference, cosine", "multi-label": "cosine"}
+"""What stands in the legend that the panels of a page share."""
+
 
 @pytest.fixture(autouse=True)
 def one_thread() -> Iterator[None]:
@@ -72,6 +75,8 @@ def test_a_page(world: Path, name: str, capsys: pytest.CaptureFixture[str]) -> N
         assert b"<text" in image
         assert b"date" not in image
         assert len(image) < 150_000
+        if name in SHARED:
+            assert image.count(f">{SHARED[name]}<".encode()) == 1
     assert first.out.count("|---") + first.out.count("| ---") > 1
     assert not list((world.parent / "work").glob("*.store"))
     if name == "multi-label":
