@@ -3,12 +3,15 @@
 faiss ``IndexFlatIP`` reads a float32 copy in memory that was built beforehand; sdml reads the .npy
 file, float32 or float16, from the page cache. Both use the same threads. sdml's order is that of
 exact float64 scores, with ties in gallery order; ``same hits`` is the share of faiss's hits that
-stand in the same place. ``--quick`` takes a gallery of a hundred thousand, else it has a million
-codes: 2 GiB for each side. The index is the HNSW of ``sdml search --index hnsw``.
+stand in the same place. Few queries are also searched compiled (by the extra ``fast``; the
+compilation, about a second, is not in the figure). ``--quick`` takes a gallery of a hundred
+thousand, else it has a million codes: 2 GiB for each side. The index is the HNSW of ``sdml search
+--index hnsw``.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import tempfile
 import time
 from collections.abc import Iterator
@@ -24,10 +27,11 @@ from benchmarks.speed.figure import Figure, Options, paired
 from benchmarks.speed.retrieval_inputs import WIDTH
 from benchmarks.speed.rounds import by_turns
 from sdml.retrieval import search, squared_lengths
+from sdml.retrieval.compiled_products import MOST_QUERIES
 from sdml.steps.index import Hnsw, recall
 
 CLASSES = 100
-QUERIES = (1, 64, 1000)
+QUERIES = (1, 4, 8, 64, 1000)
 TOP = 10
 BAR = 0.8
 _ROWS = 50_000  # made at a time
@@ -84,7 +88,9 @@ def _exact(folder: Path, items: int, options: Options) -> Iterator[Figure]:
     for queries in QUERIES:
         query_QK = all_QK[:queries]
         ways = {
-            name: partial(search, query_QK, gallery_GK, TOP, threads=options.threads)
+            name: partial(
+                search, query_QK, gallery_GK, TOP, threads=options.threads, compiled=False
+            )
             for name, gallery_GK in galleries.items()
         }
         if queries == 1:  # as faiss, which is given unit vectors
@@ -92,6 +98,8 @@ def _exact(folder: Path, items: int, options: Options) -> Iterator[Figure]:
                 f"{name}, lengths known": partial(ways[name], squares_G=squares_G[name])
                 for name in galleries
             }
+        if queries <= MOST_QUERIES and importlib.util.find_spec("numba") is not None:
+            ways |= {f"{name}, compiled": partial(ways[name], compiled=True) for name in galleries}
         rounds = (5 if options.quick else 7) * (3 if queries == 1 else 1)
         times = by_turns({"faiss": partial(flat.search, query_QK, TOP), **ways}, rounds)
         theirs = flat.search(query_QK, TOP)[1]

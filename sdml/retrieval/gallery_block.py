@@ -9,6 +9,8 @@ import numpy as np
 import torch
 
 from sdml.retrieval.best import Run
+from sdml.retrieval.compiled import Kernel
+from sdml.retrieval.compiled_products import TASK_ROWS
 from sdml.retrieval.similarity import Similarity
 
 _SLICE_ROWS = 512  # rows that stay in a core's cache between two uses
@@ -25,7 +27,8 @@ class Block:
     similarity. For the cosine of float32 and float16 codes it is asked only for the few rows that
     ``exact_rows`` must give: the lengths of the others are divided out of their scores.
     ``room_BK`` is float32 memory for such codes if they must be widened; a few queries do without.
-    ``squares_B`` are their :func:`squared_lengths`, if they have been measured before.
+    ``squares_B`` are their :func:`squared_lengths`, if they have been measured before. ``kernel``
+    measures them itself: it is that of :func:`products_kernel_for`, for few queries.
     """
 
     def __init__(
@@ -36,6 +39,7 @@ class Block:
         similarity: Similarity,
         room_BK: np.ndarray | None = None,
         squares_B: np.ndarray | None = None,
+        kernel: Kernel | None = None,
     ) -> None:
         self._codes_BK = codes_BK
         self._what = f"gallery from row {start}"
@@ -44,6 +48,7 @@ class Block:
         self._rows_BK = codes_BK if codes_BK.dtype == np.float32 else None
         self._room_BK = room_BK
         self._squares_B = squares_B
+        self._kernel = kernel
         self._whole_BK: np.ndarray | None = None
 
     def __len__(self) -> int:
@@ -62,7 +67,10 @@ class Block:
         Raises DataError for codes that are not finite.
         """
         if self._measurable:
-            self._multiply(query_RK, scores_RB, run)
+            if self._kernel is None:
+                self._multiply(query_RK, scores_RB, run)
+            else:
+                self._multiply_compiled(self._kernel, query_RK, scores_RB, run)
             scale_B, error = self._scale()
             if scale_B is not None:
                 scores_RB *= scale_B
@@ -111,6 +119,21 @@ class Block:
             assert made_BK is not None
             np.matmul(query_RK, made_BK.T, out=scores_RB)
         self._rows_BK, self._squares_B = made_BK, squares_B
+
+    def _multiply_compiled(
+        self, kernel: Kernel, query_RK: np.ndarray, scores_RB: np.ndarray, run: Run
+    ) -> None:
+        """The same, in one pass over the rows."""
+        codes_BK = self._codes_BK
+        if codes_BK.dtype == np.float16:
+            codes_BK = codes_BK.view(np.uint16)
+        squares_B = np.empty(len(self), np.float32)
+
+        def work(first: int) -> None:
+            kernel(codes_BK, query_RK, first, squares_B, scores_RB)
+
+        list(run(work, range(0, len(self), TASK_ROWS)))
+        self._squares_B = squares_B
 
     def _scale(self) -> tuple[np.ndarray | None, float]:
         """What scores must be multiplied with; or nothing, and the error that makes."""

@@ -18,6 +18,7 @@ import torch
 from sdml.errors import DataError, UserError
 from sdml.retrieval.average_precision import BLOCK_BYTES
 from sdml.retrieval.best import Best, Run
+from sdml.retrieval.compiled_products import products_kernel_for
 from sdml.retrieval.direction import represent
 from sdml.retrieval.gallery_block import FEW_QUERIES, Block
 from sdml.retrieval.similarity import Similarity
@@ -45,15 +46,18 @@ def search(
     block_bytes: int = BLOCK_BYTES,
     threads: int | None = None,
     squares_G: np.ndarray | None = None,
+    compiled: bool | None = None,
 ) -> SearchResult:
     """The ``top_k`` best gallery items (all of them if the gallery is smaller) for each query.
 
     Codes are numbers (Q, K) and (G, K). ``block_bytes`` bounds the extra memory next to the
     queries and the result. ``threads`` compare (None: as many as torch uses); the product uses
     those of the numerical library. ``squares_G`` is what :func:`squared_lengths` says of the
-    gallery: whoever searches it often for the cosine has it measured once. Raises DataError for
-    codes that are empty, not finite or of different widths, UserError for a depth below 1,
-    SubspaceError for ``posterior`` without P.
+    gallery: whoever searches it often for the cosine has it measured once. ``compiled`` asks for
+    machine code made by numba, or for none; without it, cosines of few queries are compiled where
+    numba is installed and this process has searched enough to repay it. The result is the same.
+    Raises DataError for codes that are empty, not finite or of different widths, UserError for a
+    depth below 1, SubspaceError for ``posterior`` without P.
     """
     if top_k < 1 or block_bytes < 1:
         raise UserError(
@@ -97,16 +101,19 @@ def search(
         for row in range(0, len(unit_QK), queries)
     ]
     scores_S = np.empty(step * queries, dtype=np.float32)
-    room_SK = None
-    if gallery_GK.dtype == np.float16 and queries > FEW_QUERIES and similarity == "cosine":
-        room_SK = np.empty((step, width), dtype=np.float32)
+    kernel = room_SK = None
+    if similarity == "cosine":
+        first_BK = np.asarray(gallery_GK[:step])
+        kernel = products_kernel_for(first_BK, queries, len(gallery_GK), compiled)
+        if kernel is None and gallery_GK.dtype == np.float16 and queries > FEW_QUERIES:
+            room_SK = np.empty((step, width), dtype=np.float32)
     workers = threads or torch.get_num_threads()
     with ThreadPoolExecutor(workers) as pool:
         run: Run = pool.map if workers > 1 else map
         for start in range(0, len(gallery_GK), step):
             codes_BK = np.asarray(gallery_GK[start : start + step])
             squares_B = None if squares_G is None else squares_G[start : start + step]
-            block = Block(codes_BK, start, rows, similarity, room_SK, squares_B)
+            block = Block(codes_BK, start, rows, similarity, room_SK, squares_B, kernel)
             for group in best:
                 shape = len(group.query_RK), len(block)
                 scores_RB = scores_S[: shape[0] * shape[1]].reshape(shape)
