@@ -139,10 +139,11 @@ class Block:
         """What scores must be multiplied with; or nothing, and the error that makes."""
         assert self._squares_B is not None
         squares_B = self._squares_B
-        if not (squares_B.min() > _SAFE_SQUARES[0] and squares_B.max() < _SAFE_SQUARES[1]):
+        ends = float(squares_B.min()), float(squares_B.max())
+        if not (ends[0] > _SAFE_SQUARES[0] and ends[1] < _SAFE_SQUARES[1]):
             self._measurable = False  # too short, too long or not finite: only float64 will do
             return None, 0.0
-        off = max(abs(1 / math.sqrt(square) - 1) for square in (squares_B.min(), squares_B.max()))
+        off = max(abs(1 / math.sqrt(square) - 1) for square in ends)
         return (None, 1.01 * off) if off < _ALMOST_UNIT else (1 / np.sqrt(squares_B), 0.0)
 
 
