@@ -65,7 +65,7 @@ def exact_best(
 @pytest.mark.parametrize("queries", [1, 3])
 def test_products_and_squares_of_plain_python(dtype: type, queries: int) -> None:
     rng = np.random.default_rng(queries)
-    codes = rng.normal(size=(40, 24)).astype(dtype)
+    codes: np.ndarray = rng.normal(size=(40, 24)).astype(dtype)
     codes[3] = 0
     query = rng.normal(size=(queries, 24)).astype(np.float32)
     squares, scores = products(PLAIN[np.dtype(dtype).name], codes, query)
@@ -104,7 +104,7 @@ def test_machine_code_keeps_to_the_bound_of_the_error(
     dtype: type, width: int, queries: int
 ) -> None:
     rng = np.random.default_rng(width)
-    codes = rng.normal(size=(TASK_ROWS + 3, width)).astype(dtype)
+    codes: np.ndarray = rng.normal(size=(TASK_ROWS + 3, width)).astype(dtype)
     query = rng.normal(size=(queries, width)).astype(np.float32)
     kernel = products_kernel(codes.dtype.name)
     assert kernel is not None
@@ -122,7 +122,7 @@ def test_machine_code_keeps_to_the_bound_of_the_error(
 @pytest.mark.parametrize("threads", [1, 3])
 def test_the_search_is_exact(dtype: type, length: str, threads: int, tmp_path: Path) -> None:
     rng = np.random.default_rng(2)
-    gallery = rng.normal(size=(9000, 24))
+    gallery: np.ndarray = rng.normal(size=(9000, 24))
     gallery /= np.linalg.norm(gallery, axis=1, keepdims=True)
     if length == "any":
         gallery *= rng.uniform(0.1, 100, (9000, 1))
@@ -134,7 +134,7 @@ def test_the_search_is_exact(dtype: type, length: str, threads: int, tmp_path: P
         gallery[[0, 8999]] = 0
     elif length == "integers":  # many ties
         gallery = rng.integers(-1, 2, (9000, 24))
-    codes = gallery.astype(dtype)
+    codes: np.ndarray = gallery.astype(dtype)
     codes[8500:8600] = codes[:100]
     np.save(tmp_path / "codes.npy", codes)
     gallery_GK = np.load(tmp_path / "codes.npy", mmap_mode="r")
@@ -153,7 +153,7 @@ def test_the_search_is_exact(dtype: type, length: str, threads: int, tmp_path: P
 @pytest.mark.parametrize("value", [np.nan, -np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("queries", [1, 5])
 def test_a_code_that_is_not_finite_is_found(dtype: type, value: float, queries: int) -> None:
-    gallery_GK = np.random.default_rng(6).normal(size=(9000, 32)).astype(dtype)
+    gallery_GK: np.ndarray = np.random.default_rng(6).normal(size=(9000, 32)).astype(dtype)
     gallery_GK[8000, 31] = value
     with pytest.raises(DataError, match="codes must be finite"):
         search(gallery_GK[:queries], gallery_GK, 3, compiled=True)
