@@ -21,36 +21,36 @@ from sdml.retrieval.compiled import Kernel
 
 MOST_QUERIES = 8  # for more a matrix product gains
 WORTHWHILE = 8 * 10**9  # products that take longer without it than import and compilation
-TASK_ROWS = 2048  # that one call goes through: enough to outweigh it
+TASK_ROWS = 2**13  # that one call goes through: enough to outweigh it
 
 _searched = 0  # products made without a kernel that could have made them
 
 
 def products_kernel_for(
-    codes_BK: np.ndarray, queries: int, items: int, compiled: bool | None
+    gallery_GK: np.ndarray, queries: int, compiled: bool | None
 ) -> Kernel | None:
-    """The kernel for rows like ``codes_BK``, or None where there is none or it must not be used.
+    """The kernel for these rows, or None where there is none or it must not be used.
 
-    ``items`` is how many rows ``queries`` are to be compared with. Without a wish in ``compiled``
-    it is used where it pays, for this search and those before it in this process.
+    Without a wish in ``compiled`` it is used where it pays, for this search of ``queries`` and
+    those before it in this process.
     """
     global _searched
-    if not _suited(codes_BK) or queries > MOST_QUERIES or compiled is False:
+    if not _suited(np.asarray(gallery_GK)) or queries > MOST_QUERIES or compiled is False:
         return None
     if compiled is None and _searched < WORTHWHILE:
-        _searched += queries * items * codes_BK.shape[1]
+        _searched += queries * gallery_GK.size
         if _searched < WORTHWHILE:
             return None
-    return products_kernel(codes_BK.dtype.name)
+    return products_kernel(gallery_GK.dtype.name)
 
 
-def _suited(codes_BK: np.ndarray) -> bool:
-    if not (codes_BK.flags.c_contiguous and codes_BK.flags.aligned):
+def _suited(gallery_GK: np.ndarray) -> bool:
+    if not (gallery_GK.flags.c_contiguous and gallery_GK.flags.aligned):
         return False
-    if codes_BK.dtype == np.float16:
+    if gallery_GK.dtype == np.float16:
         # Some programs have the processor take numbers below float32's normal ones for 0.
         return bool(np.float32(2.0**-140) * np.float32(2.0**112) > 0)
-    return codes_BK.dtype == np.float32
+    return gallery_GK.dtype == np.float32
 
 
 @cache

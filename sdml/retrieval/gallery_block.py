@@ -28,7 +28,8 @@ class Block:
     ``exact_rows`` must give: the lengths of the others are divided out of their scores.
     ``room_BK`` is float32 memory for such codes if they must be widened; a few queries do without.
     ``squares_B`` are their :func:`squared_lengths`, if they have been measured before. ``kernel``
-    measures them itself: it is that of :func:`products_kernel_for`, for few queries.
+    measures them itself: it is that of :func:`products_kernel_for`, for few queries. Where it will
+    not do, ``few_rows`` are represented at a time.
     """
 
     def __init__(
@@ -40,8 +41,10 @@ class Block:
         room_BK: np.ndarray | None = None,
         squares_B: np.ndarray | None = None,
         kernel: Kernel | None = None,
+        few_rows: int = TASK_ROWS,
     ) -> None:
         self._codes_BK = codes_BK
+        self._start = start
         self._what = f"gallery from row {start}"
         self._represented = represented
         self._measurable = similarity == "cosine" and codes_BK.dtype in (np.float32, np.float16)
@@ -49,6 +52,7 @@ class Block:
         self._room_BK = room_BK
         self._squares_B = squares_B
         self._kernel = kernel
+        self._few_rows = few_rows
         self._whole_BK: np.ndarray | None = None
 
     def __len__(self) -> int:
@@ -123,7 +127,7 @@ class Block:
     def _multiply_compiled(
         self, kernel: Kernel, query_RK: np.ndarray, scores_RB: np.ndarray, run: Run
     ) -> None:
-        """The same, in one pass over the rows."""
+        """The same in one pass over the rows; exact where a square is not safe."""
         codes_BK = self._codes_BK
         if codes_BK.dtype == np.float16:
             codes_BK = codes_BK.view(np.uint16)
@@ -133,18 +137,30 @@ class Block:
             kernel(codes_BK, query_RK, first, squares_B, scores_RB)
 
         list(run(work, range(0, len(self), TASK_ROWS)))
+        if not _safe(squares_B):
+            for first in range(0, len(self), self._few_rows):
+                some = slice(first, first + self._few_rows)
+                if not _safe(squares_B[some]):
+                    what = f"gallery from row {self._start + first}"
+                    rows_SK = self._represented(self._codes_BK[some], what)
+                    scores_RB[:, some] = np.matmul(query_RK, rows_SK.T)
+                    squares_B[some] = 1
         self._squares_B = squares_B
 
     def _scale(self) -> tuple[np.ndarray | None, float]:
         """What scores must be multiplied with; or nothing, and the error that makes."""
         assert self._squares_B is not None
         squares_B = self._squares_B
-        ends = float(squares_B.min()), float(squares_B.max())
-        if not (ends[0] > _SAFE_SQUARES[0] and ends[1] < _SAFE_SQUARES[1]):
+        if not _safe(squares_B):
             self._measurable = False  # too short, too long or not finite: only float64 will do
             return None, 0.0
+        ends = float(squares_B.min()), float(squares_B.max())
         off = max(abs(1 / math.sqrt(square) - 1) for square in ends)
         return (None, 1.01 * off) if off < _ALMOST_UNIT else (1 / np.sqrt(squares_B), 0.0)
+
+
+def _safe(squares_B: np.ndarray) -> bool:
+    return bool(squares_B.min() > _SAFE_SQUARES[0] and squares_B.max() < _SAFE_SQUARES[1])
 
 
 def squared_lengths(codes_GK: np.ndarray) -> np.ndarray:

@@ -18,13 +18,14 @@ import torch
 from sdml.errors import DataError, UserError
 from sdml.retrieval.average_precision import BLOCK_BYTES
 from sdml.retrieval.best import Best, Run
-from sdml.retrieval.compiled_products import products_kernel_for
+from sdml.retrieval.compiled_products import TASK_ROWS, products_kernel_for
 from sdml.retrieval.direction import represent
 from sdml.retrieval.gallery_block import FEW_QUERIES, Block
 from sdml.retrieval.similarity import Similarity
 
 _QUERY_ROWS = 1024
 _BLOCK_SCORES = 2**22  # of a block of the gallery: queries times items
+_COMPILED_ROWS = 2**17  # of a block whose products are compiled
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -96,24 +97,27 @@ def search(
     queries = max(1, min(_QUERY_ROWS, len(unit_QK), block_bytes // (64 * width)))
     most = min(2**15, max(2**12, _BLOCK_SCORES // queries))
     step = max(1, min(most, block_bytes // (24 * width + 48 * queries), len(gallery_GK)))
+    few_rows = min(TASK_ROWS, step)
+    kernel = room_SK = None
+    if similarity == "cosine":
+        kernel = products_kernel_for(gallery_GK, queries, compiled)
+        if kernel is not None:  # of a row no more than its scores: longer blocks, fewer steps
+            most = min(_COMPILED_ROWS, block_bytes // (32 * (queries + 2)), len(gallery_GK))
+            step = max(step, most)
+        elif gallery_GK.dtype == np.float16 and queries > FEW_QUERIES:
+            room_SK = np.empty((step, width), dtype=np.float32)
     best = [
         Best(unit_QK[row : row + queries], depth, pair_bytes=block_bytes // 4)
         for row in range(0, len(unit_QK), queries)
     ]
     scores_S = np.empty(step * queries, dtype=np.float32)
-    kernel = room_SK = None
-    if similarity == "cosine":
-        first_BK = np.asarray(gallery_GK[:step])
-        kernel = products_kernel_for(first_BK, queries, len(gallery_GK), compiled)
-        if kernel is None and gallery_GK.dtype == np.float16 and queries > FEW_QUERIES:
-            room_SK = np.empty((step, width), dtype=np.float32)
     workers = threads or torch.get_num_threads()
     with ThreadPoolExecutor(workers) as pool:
         run: Run = pool.map if workers > 1 else map
         for start in range(0, len(gallery_GK), step):
             codes_BK = np.asarray(gallery_GK[start : start + step])
             squares_B = None if squares_G is None else squares_G[start : start + step]
-            block = Block(codes_BK, start, rows, similarity, room_SK, squares_B, kernel)
+            block = Block(codes_BK, start, rows, similarity, room_SK, squares_B, kernel, few_rows)
             for group in best:
                 shape = len(group.query_RK), len(block)
                 scores_RB = scores_S[: shape[0] * shape[1]].reshape(shape)

@@ -138,12 +138,19 @@ def test_the_search_is_exact(dtype: type, length: str, threads: int, tmp_path: P
     codes[8500:8600] = codes[:100]
     np.save(tmp_path / "codes.npy", codes)
     gallery_GK = np.load(tmp_path / "codes.npy", mmap_mode="r")
-    for queries in (1, 4, MOST_QUERIES, MOST_QUERIES + 1):
+    for queries, block_bytes in ((1, 2**28), (4, 3_000), (MOST_QUERIES, 2**20), (9, 2**28)):
         query_QK = rng.normal(size=(queries, 24)).astype(np.float32)
         query_QK[0] = codes[50] if length == "integers" else query_QK[0]
         order, scores = exact_best(query_QK, codes, 20)
         for compiled in (True, False):
-            made = search(query_QK, gallery_GK, 20, threads=threads, compiled=compiled)
+            made = search(
+                query_QK,
+                gallery_GK,
+                20,
+                threads=threads,
+                compiled=compiled,
+                block_bytes=block_bytes,
+            )
             assert made.indices_QT.tolist() == order.tolist()
             assert made.scores_QT.tolist() == scores.tolist()
 
@@ -157,6 +164,15 @@ def test_a_code_that_is_not_finite_is_found(dtype: type, value: float, queries: 
     gallery_GK[8000, 31] = value
     with pytest.raises(DataError, match="codes must be finite"):
         search(gallery_GK[:queries], gallery_GK, 3, compiled=True)
+
+
+@with_numba
+def test_the_row_that_is_not_finite_is_named() -> None:
+    gallery_GK = np.random.default_rng(6).normal(size=(20_000, 32)).astype(np.float32)
+    gallery_GK[[5, 9000]] = 0
+    gallery_GK[16_500, 3] = np.inf
+    with pytest.raises(DataError, match=r"gallery from row 16384: .* in row 116"):
+        search(gallery_GK[:1], gallery_GK, 3, compiled=True)
 
 
 @with_numba
@@ -180,7 +196,7 @@ def test_a_row_of_nan_alone_is_found() -> None:
     ids=["float64", "big-endian", "int8", "columns first", "gaps", "not aligned"],
 )
 def test_other_codes_are_searched_without(codes: np.ndarray) -> None:
-    assert products_kernel_for(codes, 1, 10**9, True) is None
+    assert products_kernel_for(codes, 1, True) is None
     search(np.ones((1, 3)), codes, 2, compiled=True)
 
 
@@ -191,7 +207,7 @@ def test_numbers_taken_for_zero_by_the_processor() -> None:
     if not torch.set_flush_denormal(True):
         pytest.skip("this processor cannot take subnormal numbers for zero")
     try:
-        assert products_kernel_for(codes, 1, 500, True) is None
+        assert products_kernel_for(codes, 1, True) is None
     finally:
         torch.set_flush_denormal(False)
     order, scores = exact_best(query_QK, codes, 5)
@@ -209,23 +225,27 @@ def nothing_searched(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return asked
 
 
+def shown(items: int, dtype: type) -> np.ndarray:
+    """A gallery of width 100 that takes no memory."""
+    gallery_GK: np.ndarray = np.empty((items, 100), dtype=dtype)
+    return gallery_GK
+
+
 def test_it_is_compiled_when_searches_would_have_repaid_it(nothing_searched: list[str]) -> None:
-    codes: np.ndarray = np.ones((4, 100), dtype=np.float32)
-    items = WORTHWHILE // 400
-    for _ in range(3):
-        products_kernel_for(codes, 1, items, None)
-        products_kernel_for(codes, MOST_QUERIES + 1, items, None)
-        products_kernel_for(codes.astype(np.float64), 1, items, None)
-        products_kernel_for(codes, 1, items, False)
+    gallery_GK = shown(WORTHWHILE // 100 // 400, np.float32)
+    for _ in range(99):
+        products_kernel_for(gallery_GK, 4, None)
+        products_kernel_for(gallery_GK, MOST_QUERIES + 1, None)
+        products_kernel_for(gallery_GK[:, 1:], 4, None)
+        products_kernel_for(gallery_GK, 4, False)
     assert nothing_searched == []
-    products_kernel_for(codes, 1, items, None)
-    products_kernel_for(codes.astype(np.float16), 1, 1, None)
+    products_kernel_for(gallery_GK, 4, None)
+    products_kernel_for(shown(1, np.float16), 1, None)
     assert nothing_searched == ["float32", "float16"]
 
 
 def test_one_great_search_is_compiled(nothing_searched: list[str]) -> None:
-    codes: np.ndarray = np.ones((4, 100), dtype=np.float32)
-    products_kernel_for(codes, 8, WORTHWHILE // 800, None)
+    products_kernel_for(shown(WORTHWHILE // 800, np.float32), 8, None)
     assert nothing_searched == ["float32"]
 
 
