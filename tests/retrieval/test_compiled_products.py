@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -138,7 +139,7 @@ def test_the_search_is_exact(dtype: type, length: str, threads: int, tmp_path: P
     codes[8500:8600] = codes[:100]
     np.save(tmp_path / "codes.npy", codes)
     gallery_GK = np.load(tmp_path / "codes.npy", mmap_mode="r")
-    for queries, block_bytes in ((1, 2**28), (4, 3_000), (MOST_QUERIES, 2**20), (9, 2**28)):
+    for queries, block_bytes in ((1, 2**28), (4, 100_000), (MOST_QUERIES, 2**20), (9, 2**28)):
         query_QK = rng.normal(size=(queries, 24)).astype(np.float32)
         query_QK[0] = codes[50] if length == "integers" else query_QK[0]
         order, scores = exact_best(query_QK, codes, 20)
@@ -181,6 +182,27 @@ def test_a_row_of_nan_alone_is_found() -> None:
     gallery_GK[40] = np.nan
     with pytest.raises(DataError, match="codes must be finite"):
         search(gallery_GK[:1], gallery_GK, 3, compiled=True)
+
+
+@with_numba
+@pytest.mark.parametrize("dtype", TYPES)
+@pytest.mark.parametrize("case", ["spread", "equal", "zero"])
+def test_working_memory_keeps_to_its_bound(dtype: type, case: str) -> None:
+    gallery: np.ndarray = np.random.default_rng(3).normal(size=(20_000, 64))
+    if case == "equal":
+        gallery[:] = gallery[0]
+    elif case == "zero":
+        gallery[::100] = 0
+    gallery_GK: np.ndarray = gallery.astype(dtype)
+    search(gallery_GK[:2], gallery_GK[:10], 1, compiled=True)
+    bound = 4 * 2**20  # less than the codes take
+    tracemalloc.start()
+    try:
+        search(gallery_GK[:8], gallery_GK, 10, compiled=True, threads=1, block_bytes=bound)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < bound
 
 
 @pytest.mark.parametrize(
