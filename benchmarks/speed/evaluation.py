@@ -1,11 +1,11 @@
 """Evaluation of one direction, against the released code's way and against numpy's argsort.
 
-Each side starts from the codes and gives AP over the whole ranking and AP@50; sdml's side also the
-curves, once with numpy alone and once compiled (by the extra ``fast``; its compilation, some
-seconds, is not counted). All are held to one thread and compared by CPU time a query: on a quiet
-machine that is the time one waits. The peers take a slice of the queries against the whole gallery,
-sdml all of them (``--quick``: a sixteenth of the two large cases). The ceiling is the float32
-product alone. Time on all threads and memory are those of a process of its own.
+Each side starts from the codes and gives AP over the whole ranking and AP@50; numpy's and sdml's
+also the curves, the latter once with numpy alone and once compiled (by the extra ``fast``; its
+compilation, some seconds, is not counted). All are held to one thread and compared by CPU time a
+query: on a quiet machine that is the time one waits. The peers take a slice of the queries against
+the whole gallery, sdml all of them (``--quick``: a sixteenth of the two large cases). The ceiling
+is the float32 product alone. Time on all threads and memory are those of a process of its own.
 """
 
 from __future__ import annotations

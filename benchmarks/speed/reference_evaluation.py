@@ -13,6 +13,8 @@ from __future__ import annotations
 import numpy as np
 from scipy.spatial.distance import cdist
 
+from sdml.retrieval.curves import RECALL_STEPS, scopes_for
+
 
 def single_label(
     query_QK: np.ndarray,
@@ -70,12 +72,16 @@ def plain_numpy(
     gallery_labels: np.ndarray,
     depth: int,
     rows: int = 16,
-) -> tuple[np.ndarray, np.ndarray]:
-    """AP over the whole ranking and within a depth, as one would write it with numpy alone.
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """AP over the whole ranking and within a depth, and curves, as one would write it with numpy.
 
     Not the released code: a float32 product of unit codes, an argsort and cumulative sums, for a
     few queries at a time so that the arrays stay in the cache. A query without a hit scores zero.
+    Of each query, as sdml's curves have it: interpolated precision at the levels of recall, and
+    precision at the scopes.
     """
+    scopes_S = np.array(scopes_for(len(gallery_GK)))
+    levels_L = np.arange(RECALL_STEPS + 1)
     query_QK, gallery_GK = (
         codes_NK / np.linalg.norm(codes_NK, axis=1, keepdims=True)
         for codes_NK in (query_QK, gallery_GK)
@@ -98,11 +104,20 @@ def plain_numpy(
         hits_RG = np.cumsum(ranked_RG, axis=1)
         precision_RG = np.where(ranked_RG, hits_RG / ranks_G, 0.0)
         last = min(depth, len(gallery_GK)) - 1
+        relevant_R = hits_RG[:, -1]
+        found_R = relevant_R > 0
+        best_RG = np.maximum.accumulate(precision_RG[:, ::-1], axis=1)[:, ::-1]
+        needed_RL = np.maximum(-(-levels_L * relevant_R[found_R, None] // RECALL_STEPS), 1)
+        before_R = (np.cumsum(relevant_R) - relevant_R)[found_R, None]
+        recall_RL = np.zeros((len(ranked_RG), len(levels_L)))
+        recall_RL[found_R] = best_RG.ravel()[np.flatnonzero(ranked_RG)[before_R + needed_RL - 1]]
         results.append(
             (
-                precision_RG.sum(axis=1) / np.maximum(hits_RG[:, -1], 1),
+                precision_RG.sum(axis=1) / np.maximum(relevant_R, 1),
                 precision_RG[:, : last + 1].sum(axis=1) / np.maximum(hits_RG[:, last], 1),
+                recall_RL,
+                hits_RG[:, scopes_S - 1] / scopes_S,
             )
         )
-    whole, at_depth = zip(*results, strict=True)
-    return np.concatenate(whole), np.concatenate(at_depth)
+    whole, at_depth, recall, scope = (np.concatenate(part) for part in zip(*results, strict=True))
+    return whole, at_depth, recall, scope

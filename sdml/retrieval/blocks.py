@@ -14,12 +14,13 @@ import numpy as np
 
 from sdml.retrieval.compiled import kernel_for, ranked_by_counting
 from sdml.retrieval.found import Found, depths_for, found_in, found_of
-from sdml.retrieval.ranking import ranked_relevance
+from sdml.retrieval.ranking import relevant_places
 from sdml.retrieval.relevance import Relevance
 from sdml.retrieval.rows import Rows, repeated_rows
 
 _SORT_SCORES = 3 * 2**15  # scores sorted at a time: they stay in a core's cache
 _CHUNK_SCORES = 4 * _SORT_SCORES  # scores of one task: enough to outweigh its calls
+_GROUPED = 16  # as many queries for each of these rows as make it likely that some share a label
 _CHUNK_COST = 64  # bytes that a chunk may hold for each of its scores
 _BLOCK_ROWS = 768  # queries of one product: the gallery is packed anew for each
 _KEPT_BYTES = 31 * 2**20
@@ -43,7 +44,6 @@ def rank(
     kernel = kernel_for(queries * items, compiled)
     depths_S = depths_for(items, top_k)
     repeated = repeated_rows(gallery)
-    order_Q = relevance.grouped()
     threads = max(1, min(threads, block_bytes // (2 * items * _CHUNK_COST)))
     chunk = max(1, min(_CHUNK_SCORES, block_bytes // (2 * threads * _CHUNK_COST)) // items)
     row_bytes = 4 * (items + query.width)
@@ -52,6 +52,8 @@ def rank(
     block = -(-queries // -(-queries // block))  # as many blocks, of one size
     chunk = min(chunk, -(-block // threads))
     few = max(1, _SORT_SCORES // items)
+    grouped = queries >= _GROUPED * few
+    order_Q = relevance.grouped() if grouped else np.arange(queries)
     scores_BG = np.empty((block, items), dtype=np.float32)
 
     def work(first: int, queries_B: np.ndarray) -> Found:
@@ -62,19 +64,19 @@ def rank(
         if kernel is not None:
             relevant_RG = relevance.rows(queries_B[rows])
             return found_of(*ranked_by_counting(kernel, scores_RG, relevant_RG, depths_S))
-        ranked_RG = np.empty(scores_RG.shape, dtype=np.bool_)
-        for start in range(0, len(ranked_RG), few):
+        places = []
+        for start in range(0, len(scores_RG), few):
             some = slice(start, start + few)
             relevant_RG = relevance.rows(queries_B[rows][some])
-            ranked_RG[some] = ranked_relevance(scores_RG[some], relevant_RG)
-        return found_in(ranked_RG, depths_S)
+            places.append(relevant_places(scores_RG[some], relevant_RG) + start * items)
+        return found_in(np.concatenate(places), scores_RG.shape, depths_S)
 
     parts: list[Found] = []
     with ThreadPoolExecutor(threads) as pool:
         run: Callable[..., Iterable[Found]] = pool.map if threads > 1 else map
         for start in range(0, queries, block):
             queries_B = order_Q[start : start + block]
-            query_BK = query.some(queries_B)
+            query_BK = query.some(queries_B if grouped else slice(start, start + block))
             for place, rows_TK in gallery.tiles():
                 np.matmul(query_BK, rows_TK.T, out=scores_BG[: len(queries_B), place])
             firsts = range(0, len(queries_B), chunk)

@@ -5,7 +5,8 @@ above a bin is counted; only the bins that hold a relevant item are sorted. That
 work of a sort, but it cannot be said in numpy's operations, which would read the row ten times.
 The ranks, and every number made of them, are those of ``ranking``, to the last bit.
 
-Nothing is cached on disk, so it pays only from some hundred million scores on.
+Nothing is cached on disk, so it pays only once a process has ranked some hundred million scores, in
+one direction or in several; from then on everything is ranked so.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import numpy as np
 Kernel = Callable[..., Any]
 
 WORTHWHILE = 4 * 10**8  # scores whose ranking takes longer than numba's import and compilation
+_asked = 0  # scores that this process has been asked to rank
 _FEWEST_BINS, _MOST_BINS = 2**9, 2**20  # the latter is well within float32's whole numbers
 _INSERTED = 24  # items up to which a bin is sorted by insertion
 
@@ -27,9 +29,12 @@ _INSERTED = 24  # items up to which a bin is sorted by insertion
 def kernel_for(scores: int, compiled: bool | None) -> Kernel | None:
     """The compiled kernel, or None where there is no numba or it must not be used.
 
-    Without a wish in ``compiled``, it is used where it pays for this many scores.
+    Without a wish in ``compiled``, it is used where it pays for this many scores, and those that
+    this process was asked for before.
     """
-    wanted = scores >= WORTHWHILE if compiled is None else compiled
+    global _asked
+    _asked += scores
+    wanted = _asked >= WORTHWHILE if compiled is None else compiled
     return compiled_kernel() if wanted else None
 
 

@@ -54,8 +54,10 @@ def interpolated_precision(
     # Whole numbers: 0.1 * 30 is above 3 in floating point. Level 0 asks for the first hit.
     needed = np.maximum(-(-np.arange(RECALL_STEPS + 1) * relevant // RECALL_STEPS), 1)
     segments = starts_B[some_B, None] + needed - 1
-    best = np.maximum.reduceat(precision_H, segments.ravel()).reshape(segments.shape)
-    result[some_B] = np.maximum.accumulate(best[:, ::-1], axis=1)[:, ::-1]
+    best_BL = np.maximum.reduceat(precision_H, segments.ravel()).reshape(segments.shape)
+    for level in range(RECALL_STEPS, 0, -1):
+        np.maximum(best_BL[:, level - 1], best_BL[:, level], out=best_BL[:, level - 1])
+    result[some_B] = best_BL
     return result
 
 

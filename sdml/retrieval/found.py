@@ -37,14 +37,15 @@ def depths_for(gallery: int, top_k: int) -> np.ndarray:
     return np.minimum(np.array([gallery, top_k, *scopes_for(gallery)], dtype=np.int64), gallery)
 
 
-def found_in(ranked_RG: np.ndarray, depths_S: np.ndarray) -> Found:
-    """Reduce rankings, given as bool (R, G): is the item at this rank relevant?
+def found_in(at_H: np.ndarray, shape: tuple[int, int], depths_S: np.ndarray) -> Found:
+    """Reduce the rankings of some rows.
 
-    ``depths_S`` are those of :func:`depths_for`.
+    Args:
+        at_H: where the relevant items stand, row after row: row * gallery + rank - 1.
+        shape: numbers of rows and of gallery items.
+        depths_S: those of :func:`depths_for`.
     """
-    rows, gallery = ranked_RG.shape
-    # One position for each relevant item, row after row: row * gallery + rank - 1.
-    at_H = np.flatnonzero(ranked_RG)
+    rows, gallery = shape
     before_R = np.arange(rows) * gallery
     reached_RS = np.searchsorted(at_H, before_R[:, None] + depths_S)
     starts_R = np.concatenate([[0], reached_RS[:-1, 0]])

@@ -47,24 +47,31 @@ def _flip(bits: np.ndarray) -> np.ndarray:
     return flip.view(np.uint32)
 
 
-def ranked_relevance(scores_RG: np.ndarray, relevant_RG: np.ndarray) -> np.ndarray:
-    """Relevance in the order of falling score, ties in gallery order: bool (R, G).
+def relevant_places(scores_RG: np.ndarray, relevant_RG: np.ndarray) -> np.ndarray:
+    """Where the relevant items stand in the order of falling score, ties in gallery order.
 
     Scores are float32 within (-2, 2): such numbers leave a bit of their 32 unused. Relevance is
-    bool, or whole numbers 0 and 1.
+    bool, or whole numbers 0 and 1. Places are counted through all rows, row * G + rank - 1, and
+    rise.
 
     >>> scores = np.array([[0.1, 0.9, 0.1, 0.9]], dtype=np.float32)
-    >>> ranked_relevance(scores, np.array([[True, False, False, True]])).tolist()
-    [[False, True, True, False]]
+    >>> relevant_places(scores, np.array([[True, False, False, True]])).tolist()
+    [1, 2]
     """
     wide = scores_RG.shape[1] > _MANY
     keys_RG = _wide_keys(scores_RG, relevant_RG) if wide else _keys(scores_RG, relevant_RG)
     sorted_RG = sorted_rows(keys_RG, scores_RG)
+    places_H = _odd(sorted_RG)
     if not wide:
-        _mend_ties(sorted_RG, keys_RG)
-    result_RG = np.empty(keys_RG.shape, dtype=np.bool_)
-    np.bitwise_and(sorted_RG, 1, out=result_RG.view(np.uint8), casting="unsafe")
-    return result_RG
+        _mend_ties(places_H, sorted_RG, keys_RG)
+    return places_H
+
+
+def _odd(keys_RG: np.ndarray) -> np.ndarray:
+    """Places of the odd keys, counted through all rows."""
+    odd_RG = np.empty(keys_RG.shape, dtype=np.bool_)
+    np.bitwise_and(keys_RG, 1, out=odd_RG.view(np.uint8), casting="unsafe")
+    return np.flatnonzero(odd_RG)
 
 
 def _keys(scores_RG: np.ndarray, relevant_RG: np.ndarray) -> np.ndarray:
@@ -87,19 +94,30 @@ def _wide_keys(scores_RG: np.ndarray, relevant_RG: np.ndarray) -> np.ndarray:
     return keys_RG
 
 
-def _mend_ties(sorted_RG: np.ndarray, keys_RG: np.ndarray) -> None:
+def _mend_ties(places_H: np.ndarray, sorted_RG: np.ndarray, keys_RG: np.ndarray) -> None:
     """Bring relevant and irrelevant items of equal score into the order of the gallery."""
-    # Neighbours that differ in relevance alone: one such place for each tie of both kinds.
-    tied_RG = (sorted_RG[:, 1:] ^ sorted_RG[:, :-1]) == 1
-    for row in np.unique(np.flatnonzero(tied_RG) // tied_RG.shape[1]).tolist():
-        places = np.flatnonzero(tied_RG[row])
-        if len(places) > _REPAIRS:
-            sorted_RG[row] = _stable(keys_RG[row])
-            continue
-        for key in sorted_RG[row, places]:  # the last irrelevant one of the tie
-            members = keys_RG[row][(keys_RG[row] | 1) == key + 1]
-            first = np.searchsorted(sorted_RG[row], key)
-            sorted_RG[row, first : first + len(members)] = members
+    gallery = sorted_RG.shape[1]
+    # Where an irrelevant item of the same score stands before a relevant one: once for each tie.
+    flat = sorted_RG.reshape(-1)
+    tied_H = flat[places_H] - flat[places_H - 1] == 1
+    if not tied_H.any():
+        return
+    for row in np.unique(places_H[tied_H] // gallery).tolist():
+        first, last = np.searchsorted(places_H, (row * gallery, (row + 1) * gallery))
+        ranked_G = sorted_RG[row]
+        _mend_row(ranked_G, keys_RG[row], places_H[first:last][tied_H[first:last]] - row * gallery)
+        places_H[first:last] = np.flatnonzero(ranked_G & 1) + row * gallery
+
+
+def _mend_row(sorted_G: np.ndarray, keys_G: np.ndarray, places_T: np.ndarray) -> None:
+    """The same for a row; ``places_T`` are those of the first relevant item of each tie."""
+    if len(places_T) > _REPAIRS:
+        sorted_G[...] = _stable(keys_G)
+        return
+    for key in sorted_G[places_T]:
+        members = keys_G[(keys_G | 1) == key]
+        first = np.searchsorted(sorted_G, key - 1)
+        sorted_G[first : first + len(members)] = members
 
 
 def _stable(keys_G: np.ndarray) -> np.ndarray:

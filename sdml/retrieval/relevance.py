@@ -150,10 +150,15 @@ def relevance_between(
 
 
 def _same(query_Q: np.ndarray, gallery_G: np.ndarray) -> SameLabel:
-    # Small numbers, which compare faster; a class that the gallery has not is relevant to nothing.
+    # Small numbers, which compare faster.
+    if max(query_Q.max(initial=0), gallery_G.max(initial=0)) <= np.iinfo(np.int16).max:
+        # -1 means "unlabelled" on both sides and must not match itself.
+        return SameLabel(
+            np.where(query_Q < 0, -2, query_Q).astype(np.int16), gallery_G.astype(np.int16)
+        )
+    # A class that the gallery has not is relevant to nothing.
     present, number_G = np.unique(gallery_G, return_inverse=True)
     place_Q = np.minimum(np.searchsorted(present, query_Q), len(present) - 1)
-    # -1 means "unlabelled" on both sides and must not match itself.
     known_Q = (present[place_Q] == query_Q) & (query_Q >= 0)
     return SameLabel(
         np.where(known_Q, place_Q, -1).astype(np.int32), number_G.reshape(-1).astype(np.int32)

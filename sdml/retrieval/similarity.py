@@ -29,7 +29,7 @@ SIMILARITIES: tuple[Similarity, ...] = get_args(Similarity)
 
 _UNIT = 1e-4  # how far the length of a unit column may be from 1
 IDEAL_POSTERIOR = 0.95
-_ROWS = 128  # rows converted at a time, so that they stay in the cache
+_ROWS = 256  # rows converted at a time, so that they stay in the cache
 
 
 def default_temperature(classes: int) -> float:
@@ -54,6 +54,21 @@ def projection_temperature(projection_KC: np.ndarray) -> float:
 
 def checked_codes(codes_NK: np.ndarray, what: str) -> np.ndarray:
     """The codes, unchanged. Raises DataError unless they are a finite, non-empty matrix."""
+    codes_NK = _matrix(codes_NK, what)
+    if codes_NK.dtype == np.float32 and np.isfinite(np.vecdot(codes_NK, codes_NK)).all():
+        return codes_NK  # one pass, and nearly always the answer; squares may overflow
+    for start in range(0, len(codes_NK), _ROWS):
+        finite = np.isfinite(codes_NK[start : start + _ROWS]).all(axis=1)
+        if not finite.all():
+            raise DataError(
+                f"{what}: codes must be finite; received NaN or infinity in row "
+                f"{start + int(np.argmin(finite))}: repair the features or train the encoder again"
+            )
+    return codes_NK
+
+
+def _matrix(codes_NK: np.ndarray, what: str) -> np.ndarray:
+    """The codes, which may still be infinite or no numbers at all."""
     codes_NK = np.asarray(codes_NK)
     if codes_NK.ndim != 2 or codes_NK.dtype.kind not in "fiu":
         raise DataError(
@@ -65,16 +80,6 @@ def checked_codes(codes_NK: np.ndarray, what: str) -> np.ndarray:
             f"{what}: at least one code of width 1 or more is needed; received shape "
             f"{codes_NK.shape}: use a split that is not empty"
         )
-    for start in range(0, len(codes_NK), _ROWS):
-        block_BK = codes_NK[start : start + _ROWS]
-        if block_BK.dtype == np.float32 and np.isfinite(np.vecdot(block_BK, block_BK)).all():
-            continue  # one pass, and nearly always the answer; squares may overflow
-        finite = np.isfinite(block_BK).all(axis=1)
-        if not finite.all():
-            raise DataError(
-                f"{what}: codes must be finite; received NaN or infinity in row "
-                f"{start + int(np.argmin(finite))}: repair the features or train the encoder again"
-            )
     return codes_NK
 
 
@@ -99,11 +104,17 @@ def cosine_representation(codes_NK: np.ndarray, what: str = "codes") -> np.ndarr
 
     Raises DataError for codes that are not a finite, non-empty matrix.
     """
-    codes_NK = checked_codes(codes_NK, what)
+    codes_NK = _matrix(codes_NK, what)
+    if codes_NK.dtype != np.float32:
+        checked_codes(codes_NK, what)
     unit_NK = np.empty(codes_NK.shape, dtype=np.float32)
     wide_BK = np.empty((min(_ROWS, len(codes_NK)), codes_NK.shape[1]))
     for start in range(0, len(codes_NK), _ROWS):
-        unit_NK[start : start + _ROWS] = _unit(codes_NK[start : start + _ROWS], wide_BK)
+        block_BK = codes_NK[start : start + _ROWS]
+        unit_BK, length_B1 = _unit(block_BK, wide_BK)
+        if not np.isfinite(length_B1).all():  # of finite float32 codes it always is
+            checked_codes(codes_NK, what)
+        unit_NK[start : start + _ROWS] = unit_BK
     return unit_NK
 
 
@@ -132,14 +143,14 @@ def posterior_representation(
     posterior_NC = np.empty((len(codes_NK), classes), dtype=np.float32)
     wide_BK = np.empty((min(_ROWS, len(codes_NK)), codes_NK.shape[1]))
     for start in range(0, len(codes_NK), _ROWS):
-        logits_BC = scale * (_unit(codes_NK[start : start + _ROWS], wide_BK) @ projection_KC)
+        logits_BC = scale * (_unit(codes_NK[start : start + _ROWS], wide_BK)[0] @ projection_KC)
         odds_BC = np.exp(logits_BC - logits_BC.max(axis=1, keepdims=True))
         posterior_NC[start : start + _ROWS] = odds_BC / odds_BC.sum(axis=1, keepdims=True)
     return posterior_NC
 
 
-def _unit(codes_BK: np.ndarray, room_BK: np.ndarray) -> np.ndarray:
-    """Unit rows in float64, written into ``room_BK``; an all-zero row stays zero."""
+def _unit(codes_BK: np.ndarray, room_BK: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Unit rows in float64, written into ``room_BK``, and lengths; an all-zero row stays zero."""
     wide_BK = room_BK[: len(codes_BK)]
     wide_BK[...] = codes_BK
     if codes_BK.dtype.itemsize > 4:
@@ -147,5 +158,6 @@ def _unit(codes_BK: np.ndarray, room_BK: np.ndarray) -> np.ndarray:
         largest_B1 = np.abs(wide_BK).max(axis=1, keepdims=True)
         wide_BK /= np.where(largest_B1 > 0, largest_B1, 1.0)
     norm_B1 = np.sqrt(np.vecdot(wide_BK, wide_BK))[:, None]
-    wide_BK *= 1.0 / np.where(norm_B1 > 0, norm_B1, 1.0)
-    return wide_BK
+    with np.errstate(invalid="ignore"):  # the caller sees to infinite ones
+        wide_BK *= 1.0 / np.where(norm_B1 > 0, norm_B1, 1.0)
+    return wide_BK, norm_B1

@@ -110,10 +110,18 @@ def test_scores_are_the_same_to_the_last_bit(several: bool, threads: int) -> Non
 
 def test_small_work_is_not_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sdml.retrieval.compiled.compiled_kernel", lambda: rank_rows)
-    assert kernel_for(WORTHWHILE - 1, None) is None
-    assert kernel_for(WORTHWHILE, None) is rank_rows
-    assert kernel_for(WORTHWHILE, False) is None
+    monkeypatch.setattr("sdml.retrieval.compiled._asked", 0)
     assert kernel_for(1, True) is rank_rows
+    assert kernel_for(WORTHWHILE - 2, None) is None
+    assert kernel_for(1, None) is rank_rows
+    assert kernel_for(WORTHWHILE, False) is None
+
+
+def test_what_is_compiled_is_used_for_small_work_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sdml.retrieval.compiled.compiled_kernel", lambda: rank_rows)
+    monkeypatch.setattr("sdml.retrieval.compiled._asked", 0)
+    assert kernel_for(WORTHWHILE, None) is rank_rows
+    assert kernel_for(1, None) is rank_rows
 
 
 def test_without_numba_there_is_no_kernel(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ from hypothesis.extra import numpy as arrays
 
 from sdml.retrieval.ranking import (
     descending_bits,
-    ranked_relevance,
+    relevant_places,
     scores_of_bits,
     within_unit_norm,
 )
@@ -38,13 +38,13 @@ MANY = st.floats(-EDGE, EDGE, width=32)
         )
     )
 )
-def test_ranked_relevance_is_that_of_a_stable_sort(
+def test_relevant_places_are_those_of_a_stable_sort(
     given_arrays: tuple[np.ndarray, np.ndarray],
 ) -> None:
     scores, relevant = given_arrays
     order = np.argsort(-scores, axis=1, kind="stable")
     expected = np.take_along_axis(relevant, order, axis=1)
-    assert ranked_relevance(scores, relevant).tolist() == expected.tolist()
+    assert relevant_places(scores, relevant).tolist() == np.flatnonzero(expected).tolist()
 
 
 def test_many_ties_are_as_stable_as_few() -> None:
@@ -54,7 +54,7 @@ def test_many_ties_are_as_stable_as_few() -> None:
         relevant = rng.random((4, 3000)) < 0.3
         order = np.argsort(-scores, axis=1, kind="stable")
         expected = np.take_along_axis(relevant, order, axis=1)
-        assert (ranked_relevance(scores, relevant) == expected).all()
+        assert (relevant_places(scores, relevant) == np.flatnonzero(expected)).all()
 
 
 def test_long_rows_are_divided_by_a_power_of_two() -> None:
