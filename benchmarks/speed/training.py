@@ -60,9 +60,11 @@ def _steps(dimension: int, options: Options) -> Iterator[Figure]:
                 bar=_bar(precision, peer, dimension),
                 ceiling=_ceiling(dimension, precision, min(milliseconds), options.threads),
                 also={"cpu_time_ratio": f"{statistics.median(cpu):.2f}"}
-                | _agreement(made, precision, DIMENSIONS[dimension])
-                if peer == "reference"
-                else {},
+                | (
+                    _agreement(made, precision, DIMENSIONS[dimension])
+                    if peer == "reference"
+                    else {}
+                ),
             )
     batch = SETTINGS.batch_size * (dimension + CLASSES)
     state = 4 * (4 * parameters(dimension) + batch) / 2**20

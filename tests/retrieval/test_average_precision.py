@@ -205,3 +205,17 @@ def test_labels_must_belong_to_the_codes() -> None:
 def test_blocks_and_threads_must_be_positive() -> None:
     with pytest.raises(UserError, match="threads"):
         score(np.ones((1, 1)), np.ones((1, 1)), np.zeros(1), np.zeros(1), Protocol(), threads=0)
+
+
+def test_the_order_in_which_queries_are_ranked_does_not_matter(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rng = np.random.default_rng(4)
+    query, gallery = (rng.integers(-3, 4, (n, 6)).astype(np.float32) for n in (60, 90))
+    labels = rng.integers(-1, 4, 60), rng.integers(-1, 4, 90)
+    made = []
+    for least in (10**9, 0):
+        monkeypatch.setattr("sdml.retrieval.blocks._GROUPED", least)
+        scores = score(query, gallery, *labels, Protocol())
+        made.append((scores.ap_Q.tolist(), scores.ap_at_k_Q.tolist(), scores.curves))
+    assert made[0] == made[1]

@@ -75,3 +75,15 @@ def test_widths_must_agree() -> None:
 def test_bad_labels_are_refused(labels: np.ndarray, message: str) -> None:
     with pytest.raises(DataError, match=message):
         checked_labels(labels, 2, "query")
+
+
+@pytest.mark.parametrize("largest", [1, 2**15, 2**40])
+def test_large_class_numbers_compare_as_small_ones(largest: int) -> None:
+    query, gallery = np.array([largest, 0, -1, 7]), np.array([0, -1, largest, largest])
+    found = relevance_between(query, gallery, "any").rows(np.arange(4))
+    assert found.tolist() == [
+        [False, False, True, True],
+        [True, False, False, False],
+        [False] * 4,
+        [False] * 4,
+    ]

@@ -92,3 +92,17 @@ def test_codes_must_be_a_filled_matrix_of_numbers(codes: np.ndarray) -> None:
 def test_the_projection_must_fit(projection: np.ndarray) -> None:
     with pytest.raises(SubspaceError, match="projection must"):
         posterior_representation(np.eye(2), projection)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_codes_of_cosines_must_be_finite(value: float, dtype: type) -> None:
+    codes = np.zeros((600, 3), dtype=dtype)
+    codes[301, 1] = value
+    with pytest.raises(DataError, match="gallery: codes must be finite; .* row 301:"):
+        cosine_representation(codes, "gallery")
+
+
+def test_large_finite_codes_are_finite() -> None:
+    rows = cosine_representation(np.array([[3e38, -3e38]], dtype=np.float32))
+    np.testing.assert_allclose(rows, [[0.5**0.5, -(0.5**0.5)]], rtol=1e-6)
