@@ -97,9 +97,9 @@ def test_the_projection_must_fit(projection: np.ndarray) -> None:
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
 def test_codes_of_cosines_must_be_finite(value: float, dtype: type) -> None:
-    codes = np.zeros((600, 3), dtype=dtype)
+    codes: np.ndarray = np.zeros((600, 3), dtype=dtype)
     codes[301, 1] = value
-    with pytest.raises(DataError, match="gallery: codes must be finite; .* row 301:"):
+    with pytest.raises(DataError, match=r"gallery: codes must be finite; .* row 301:"):
         cosine_representation(codes, "gallery")
 
 
