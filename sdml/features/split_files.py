@@ -23,7 +23,7 @@ from sdml.features.npy_files import NpyFiles, Written, npy_header
 from sdml.features.rows import Rows, block_rows
 from sdml.features.table import TRAIN, FloatArray
 from sdml.features.transforms import Standardization, TransformState, apply_steps, statistics
-from sdml.features.validation import row_digests
+from sdml.features.validation import RowDigests
 from sdml.rowfile import RowFile
 
 _Digests = npt.NDArray[np.uint64]
@@ -64,14 +64,14 @@ def write_splits(
     shapes = {split: (size, rows.shape[1]) for split, size in sizes.items()}
     places = {split: f"{where}: {split}" for split in SPLITS}
     first, *later = _stages(steps)
-    digests: list[_Digests] = []
+    digester, digests = RowDigests(rows.shape[1]), list[_Digests]()
     with NpyFiles(rows.shape[1], draft=bool(later)) as files:
         growing = [files.open(paths[split], sizes[split]) for split in SPLITS]
         start = 0
         for block_BD in rows.blocks():
             inside_B = split_N[start : start + len(block_BD)]
             start += len(block_BD)
-            digests.append(row_digests(block_BD))
+            digests.append(digester.of(block_BD))
             made_BD = apply_steps(block_BD, first, [], where=where)
             for number, target in enumerate(growing):
                 files.add(target, made_BD, np.flatnonzero(inside_B == number))
