@@ -120,7 +120,7 @@ class NpySource(Source):
                 file.seek(offset)
                 for start in range(0, samples, len(block_BD)):
                     wanted_BD = block_BD[: samples - start]
-                    found = file.readinto(wanted_BD.view(np.uint8))
+                    found = file.readinto(wanted_BD.view(np.uint8).data)
                     yield wanted_BD[: found // row_bytes]
 
         return Rows(array.shape, read, dtype=dtype, where=self.place(name))
