@@ -77,7 +77,7 @@ def test_what_the_disk_refuses_is_said(tmp_path: Path) -> None:
     with NpyFiles(D) as files:
         growing = files.open(tmp_path / "x.npy", N)
         growing.file.close()
-        growing.file = Path("/dev/full").open("wb", buffering=0)
+        growing.file = Path("/dev/full").open("wb", buffering=0)  # noqa: SIM115
         files.add(growing, VALUES_ND)
         with pytest.raises(OSError, match="No space left"):
             files.finish()
