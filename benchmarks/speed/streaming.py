@@ -78,6 +78,7 @@ def _compare(path: Path, width: int, size: _Size, threads: int) -> Figure:
             "MiB from the disk": min(one["read"] for one in streamed),
             "CPU ms a step": round(1e3 * min(one["cpu"] for one in streamed), 1),
             "in memory": round(1e3 * min(one["cpu"] for one in ways["memory"]), 1),
+            "of other threads": round(1e3 * min(one["others"] for one in streamed), 2),
         },
     )
 

@@ -36,14 +36,16 @@ def main(path: str, width: int, steps: int, threads: int) -> None:
     batches = samples.batches(settings.batch_size, seed=0, epoch=1, drop_last=True)
     for _ in range(_WARMING):
         learner.step(*next(batches))
-    wall, cpu_time = time.perf_counter(), time.process_time()
+    wall, cpu_time, own_time = time.perf_counter(), time.process_time(), time.thread_time()
     for _ in range(steps):
         learner.step(*next(batches))
     seconds, cpu_seconds = time.perf_counter() - wall, time.process_time() - cpu_time
+    own_seconds = time.thread_time() - own_time
     batches.close()
     said = {
         "seconds": seconds / steps,
         "cpu": cpu_seconds / steps,
+        "others": (cpu_seconds - own_seconds) / steps,
         "streamed": samples.streamed,
         "peak": peak_mebibytes(),
         "read": read_mebibytes(),

@@ -23,7 +23,8 @@ from sdml.features.rows import block_rows
 from sdml.features.table import FloatArray
 
 _BUFFERS = 8  # of rows that wait to be hashed and written
-_FLUSHED = 1 << 26  # bytes after which the disk has to begin, so that the end is not waited for
+_PIECE = 1 << 18  # bytes of one write: of larger ones the page cache wants more memory in one piece
+_FLUSHED = 1 << 25  # bytes after which the disk has to begin, so that the end is not waited for
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +57,7 @@ class NpyFiles:
         self._waiting: deque[tuple[FloatArray, list[Future[None]]]] = deque()
         self._shape = (block_rows(width), width)
         self._free: list[FloatArray] = []
-        self._flushed: Future[None] | None = None
+        self._flushed: list[Future[None]] = []
         self._files: list[_Growing] = []
 
     def __enter__(self) -> Self:
@@ -123,8 +124,8 @@ class NpyFiles:
         for growing in self._files:
             self._send(growing)
         self._wait(0)
-        if self._flushed is not None:
-            self._flushed.result()
+        for flushed in self._flushed:
+            flushed.result()
         written = [growing.finish() for growing in self._files]
         return [] if self._draft else written
 
@@ -134,19 +135,17 @@ class NpyFiles:
             return
         data = growing.gathered[: growing.filled].data.cast("B")
         growing.rows += growing.filled
-        work = [self._writing.submit(growing.write, data)]
+        work = [self._writing.submit(self._write, growing, data)]
         if not self._draft:
             work.append(self._hashing.submit(growing.hash.update, data))
         self._waiting.append((growing.gathered, work))
         growing.gathered = None
-        if self._draft:
-            return
-        growing.fresh += len(data)
-        if growing.fresh >= _FLUSHED and (self._flushed is None or self._flushed.done()):
-            if self._flushed is not None:
-                self._flushed.result()
-            growing.fresh = 0
-            self._flushed = self._flushing.submit(os.fsync, growing.file.fileno())
+
+    def _write(self, growing: _Growing, data: memoryview) -> None:
+        growing.write(data)
+        if not self._draft and growing.size - growing.begun >= _FLUSHED:
+            self._flushed.append(self._flushing.submit(growing.flush, growing.begun, growing.size))
+            growing.begun = growing.size
 
     def _buffer(self) -> FloatArray:
         self._wait(_BUFFERS)
@@ -169,7 +168,7 @@ class _Growing:
         self.file = path.open("r+b" if again else "wb", buffering=0)
         self.gathered: FloatArray | None = None
         self.filled = 0
-        self._size = self.fresh = 0
+        self.size = self.begun = 0  # bytes, and how many of them the disk was told to take
         header = npy_header(shape)
         self.hash = hashlib.sha256(header)
         self.write(header)
@@ -177,13 +176,22 @@ class _Growing:
     def write(self, data: bytes | memoryview) -> None:
         rest = memoryview(data)
         while rest:
-            rest = rest[self.file.write(rest) :]
-        self._size += len(data)
+            rest = rest[self.file.write(rest[:_PIECE]) :]
+        self.size += len(data)
+
+    def flush(self, start: int, stop: int) -> None:
+        """Have the disk begin with these bytes; nothing is waited for.
+
+        Only fresh pages are named: the advice drops none of them, since they have to be written
+        first.
+        """
+        if hasattr(os, "posix_fadvise"):
+            os.posix_fadvise(self.file.fileno(), start, stop - start, os.POSIX_FADV_DONTNEED)
 
     def finish(self) -> Written:
         assert self.rows == self._shape[0], "as many rows as were promised"
         self.file.close()
-        return Written(path=self.path, bytes=self._size, sha256=self.hash.hexdigest())
+        return Written(path=self.path, bytes=self.size, sha256=self.hash.hexdigest())
 
 
 def npy_header(shape: tuple[int, int]) -> bytes:

@@ -36,7 +36,8 @@ class Rows:
 
         Args:
             shape: (N, D).
-            read: gives all rows in order, in blocks of any height, of numbers of any type.
+            read: gives all rows in order, in blocks of any height, of numbers of any type; a block
+                may lie in the memory of the one before.
             dtype: what type.
             where: names them in errors.
 
@@ -109,7 +110,7 @@ class Rows:
         return self.shape[0]
 
     def blocks(self) -> Iterator[FloatArray]:
-        """All rows in order, finite float32 (B, D), each block small.
+        """All rows in order, finite float32 (B, D), each block small; the next may overwrite it.
 
         Raises:
             DataError: a value is not finite, or too large for float32; or the source no longer

@@ -22,8 +22,8 @@ from sdml.experiment.modality import Transform
 from sdml.features.npy_files import NpyFiles, Written, npy_header
 from sdml.features.rows import Rows, block_rows
 from sdml.features.table import TRAIN, FloatArray
-from sdml.features.transforms import Standardization, TransformState, apply_steps, statistics
-from sdml.features.validation import row_digests
+from sdml.features.transforms import BlockTransform, Standardization, TransformState, statistics
+from sdml.features.validation import RowDigests
 from sdml.rowfile import RowFile
 
 _Digests = npt.NDArray[np.uint64]
@@ -64,15 +64,16 @@ def write_splits(
     shapes = {split: (size, rows.shape[1]) for split, size in sizes.items()}
     places = {split: f"{where}: {split}" for split in SPLITS}
     first, *later = _stages(steps)
-    digests: list[_Digests] = []
+    transform = BlockTransform(first, [], rows.shape[1], where=where)
+    digester, digests = RowDigests(rows.shape[1]), list[_Digests]()
     with NpyFiles(rows.shape[1], draft=bool(later)) as files:
         growing = [files.open(paths[split], sizes[split]) for split in SPLITS]
         start = 0
         for block_BD in rows.blocks():
             inside_B = split_N[start : start + len(block_BD)]
             start += len(block_BD)
-            digests.append(row_digests(block_BD))
-            made_BD = apply_steps(block_BD, first, [], where=where)
+            digests.append(digester.of(block_BD))
+            made_BD = transform.of(block_BD)
             for number, target in enumerate(growing):
                 files.add(target, made_BD, np.flatnonzero(inside_B == number))
         written = files.finish()
@@ -82,9 +83,9 @@ def write_splits(
         with NpyFiles(rows.shape[1], draft=number < len(later)) as files:
             for split in SPLITS:
                 again = files.open(paths[split], sizes[split], again=True)
+                transform = BlockTransform(stage, fitted[-1:], rows.shape[1], where=places[split])
                 for block_BD in _file_blocks(paths[split], shapes[split]):
-                    made_BD = apply_steps(block_BD, stage, fitted[-1:], where=places[split])
-                    files.add(again, made_BD)
+                    files.add(again, transform.of(block_BD))
             written = files.finish()
     return SplitFiles(
         files=dict(zip(SPLITS, written, strict=True)),

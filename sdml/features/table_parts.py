@@ -153,10 +153,10 @@ def read_part(read: Callable[[str], Path], names: Sequence[str], *, where: str) 
 
 def _rows(file: RowFile, where: str) -> Rows:
     def read() -> Iterator[AnyArray]:
-        step = block_rows(file.shape[1])
-        for start in range(0, file.shape[0], step):
-            height = min(step, file.shape[0] - start)
-            block_BD = np.empty((height, file.shape[1]), dtype=np.float32)
+        samples, width = file.shape
+        buffer_BD = np.empty((min(block_rows(width), samples), width), dtype=np.float32)
+        for start in range(0, samples, len(buffer_BD)):
+            block_BD = buffer_BD[: samples - start]
             file.block(start, block_BD)
             yield block_BD
 

@@ -53,8 +53,9 @@ class TransformState:
                 f"not of shape {features_ND.shape}"
             )
         result = np.empty(features_ND.shape, dtype=np.float32)
+        transform = BlockTransform(self.steps, self.fitted, self.dimension, where=where)
         for rows in row_blocks(features_ND.shape):
-            result[rows] = apply_steps(features_ND[rows], self.steps, self.fitted, where=where)
+            result[rows] = transform.of(features_ND[rows])
         return result
 
     def to_objects(self) -> dict[str, bytes]:
@@ -93,55 +94,83 @@ class TransformState:
 
 
 def apply_steps(
-    block_BD: FloatArray,
+    features_ND: FloatArray,
     steps: Sequence[Transform],
     fitted: Sequence[Standardization],
     *,
     where: str,
 ) -> FloatArray:
-    """Rows after these transforms, float32 (B, D); float64 inside. Without any, the same array.
+    """All rows after these transforms, a new float32 (N, D); see :class:`BlockTransform`."""
+    return BlockTransform(steps, fitted, features_ND.shape[1], where=where).of(features_ND)
 
-    Args:
-        block_BD: rows; each is transformed by itself.
-        steps: transforms in order.
-        fitted: the statistics of each ``standardize`` among them.
-        where: names the rows in errors.
 
-    Raises:
-        DataError: a result is not finite.
+class BlockTransform:
+    """These transforms of one block of rows after the other; float64 inside.
+
+    What is computed lies in the same memory each time: fresh memory costs as much as the work.
     """
-    if not steps:
-        return block_BD
-    result_BD = np.empty(block_BD.shape, dtype=np.float32)
-    height = max(1, _CHUNK_VALUES // max(1, block_BD.shape[1]))
-    for start in range(0, len(block_BD), height):
-        rows = slice(start, start + height)
-        result_BD[rows] = _transformed(block_BD[rows], steps, fitted, where)
-    return result_BD
 
+    def __init__(
+        self,
+        steps: Sequence[Transform],
+        fitted: Sequence[Standardization],
+        width: int,
+        *,
+        where: str,
+    ) -> None:
+        """Begin without rows.
 
-def _transformed(
-    chunk_BD: FloatArray, steps: Sequence[Transform], fitted: Sequence[Standardization], where: str
-) -> FloatArray:
-    given = iter(fitted)
-    for step in steps:
-        chunk = chunk_BD.astype(np.float64)
-        if step == "standardize":
-            of_columns = next(given)
-            chunk -= of_columns.mean_D
-            chunk /= of_columns.scale_D
-        else:
-            norms = np.sqrt(np.square(chunk).sum(axis=1, keepdims=True))
-            norms[norms == 0] = 1.0
-            chunk /= norms
-        with np.errstate(over="ignore"):
-            chunk_BD = chunk.astype(np.float32)
-        if not np.isfinite(chunk_BD).all():
-            raise DataError(
-                f"{where}: values lie too far from the training features to be standardized: "
-                "look for columns on another scale"
-            )
-    return chunk_BD
+        Args:
+            steps: transforms in order.
+            fitted: the statistics of each ``standardize`` among them.
+            width: D.
+            where: names the rows in errors.
+        """
+        self._steps, self._fitted, self._where = steps, fitted, where
+        self._made = np.empty((0, width), dtype=np.float32)
+        chunk = (max(1, _CHUNK_VALUES // max(1, width)) if steps else 0, width)
+        self._wide, self._squares = np.empty(chunk), np.empty(chunk)
+        self._finite = np.empty(chunk, dtype=np.bool_)
+
+    def of(self, block_BD: FloatArray) -> FloatArray:
+        """Rows after the transforms, float32 (B, D); the next overwrite them.
+
+        Each row is transformed by itself. Without any transform it is the same array.
+
+        Raises:
+            DataError: a result is not finite.
+        """
+        if not self._steps:
+            return block_BD
+        if len(block_BD) > len(self._made):
+            self._made = np.empty(block_BD.shape, dtype=np.float32)
+        made_BD, height = self._made[: len(block_BD)], len(self._wide)
+        for start in range(0, len(block_BD), height):
+            rows = slice(start, start + height)
+            self._transform(block_BD[rows], made_BD[rows])
+        return made_BD
+
+    def _transform(self, chunk_BD: FloatArray, made_BD: FloatArray) -> None:
+        given = iter(self._fitted)
+        wide_BD, squares_BD = self._wide[: len(chunk_BD)], self._squares[: len(chunk_BD)]
+        for step in self._steps:
+            wide_BD[:] = chunk_BD
+            if step == "standardize":
+                of_columns = next(given)
+                wide_BD -= of_columns.mean_D
+                wide_BD /= of_columns.scale_D
+            else:
+                norms = np.sqrt(np.square(wide_BD, out=squares_BD).sum(axis=1, keepdims=True))
+                norms[norms == 0] = 1.0
+                wide_BD /= norms
+            with np.errstate(over="ignore"):
+                made_BD[:] = wide_BD
+            if not np.isfinite(made_BD, out=self._finite[: len(made_BD)]).all():
+                raise DataError(
+                    f"{self._where}: values lie too far from the training features to be "
+                    "standardized: look for columns on another scale"
+                )
+            chunk_BD = made_BD
 
 
 def statistics(shape: tuple[int, int], read: Callable[[slice], FloatArray]) -> Standardization:

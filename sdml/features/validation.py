@@ -14,7 +14,8 @@ from sdml.errors import DataError
 from sdml.features.table import AnyArray, FloatArray
 
 _BLOCK_VALUES = 1 << 22
-_DIGESTED_BYTES = 1 << 17  # small enough for the memory allocator to use again at once
+_DIGESTED_BYTES = 1 << 18  # of rows: they, and what is computed of them, stay in the cache
+_Words = npt.NDArray[np.uint64]
 _MIX, _HALF, _SEED = np.uint64(0x9E3779B97F4A7C15), np.uint64(32), 0
 
 
@@ -47,15 +48,20 @@ def check_form(shape: tuple[int, ...], dtype: np.dtype[Any], *, where: str) -> N
 def float32_blocks(blocks: Iterable[AnyArray], *, where: str) -> Iterator[FloatArray]:
     """The same values as finite float32, block by block; float32 blocks themselves, uncopied.
 
+    A block is looked at no more once the next is asked for, so all may lie in one buffer.
+
     Raises:
         DataError: NaN, infinite, or too large for float32; the message gives the first row and
             column of all blocks and the count.
     """
     rest = iter(blocks)
     row = 0
+    finite = np.empty((0, 0), dtype=np.bool_)
     for block in rest:
         made = _float32(block)
-        if not np.isfinite(made).all():
+        if finite.shape[0] < len(made) or finite.shape[1:] != made.shape[1:]:
+            finite = np.empty(made.shape, dtype=np.bool_)
+        if not np.isfinite(made, out=finite[: len(made)]).all():
             _refuse(chain([block], rest), row, where)
         row += len(block)
         yield made
@@ -104,25 +110,36 @@ def _refuse(blocks: Iterable[AnyArray], row: int, where: str) -> NoReturn:
     )
 
 
-def row_digests(features_ND: FloatArray) -> npt.NDArray[np.uint64]:
+class RowDigests:
     """One 64-bit digest for each row; equal rows have equal digests (0.0 equals -0.0).
 
     A sum of the row's words, mixed and weighed at random: two different rows have one digest with a
-    probability of about 2**-64. It keeps out no adversary.
+    probability of about 2**-64. It keeps out no adversary. What is computed on the way lies in the
+    same two small buffers each time.
     """
-    weights_W = _weights((features_ND.shape[1] + 1) // 2)
-    digests_N = np.empty(len(features_ND), dtype=np.uint64)
-    step = max(1, _DIGESTED_BYTES // (8 * len(weights_W)))
-    mixed = np.empty((min(step, len(features_ND)), len(weights_W)), dtype=np.uint64)
-    high = np.empty_like(mixed)
-    for start in range(0, len(features_ND), step):
-        words_BW = _words(features_ND[start : start + step] + np.float32(0))
-        mixed_BW, high_BW = mixed[: len(words_BW)], high[: len(words_BW)]
-        np.multiply(words_BW, _MIX, out=mixed_BW)
-        np.right_shift(mixed_BW, _HALF, out=high_BW)
-        np.bitwise_xor(mixed_BW, high_BW, out=mixed_BW)
-        np.einsum("bw,w->b", mixed_BW, weights_W, out=digests_N[start : start + step])
-    return digests_N
+
+    def __init__(self, width: int) -> None:
+        """For rows of ``width`` float32."""
+        self._weights_W = _weights((width + 1) // 2)
+        self._rows = max(1, _DIGESTED_BYTES // (8 * len(self._weights_W)))
+        self._words = np.empty((self._rows, len(self._weights_W)), dtype=np.uint64)
+        self._values, self._end = np.hsplit(self._words.view(np.float32), [width])
+        self._high = np.empty_like(self._words)
+
+    def of(self, features_ND: FloatArray) -> _Words:
+        """Of each row of a float32 (N, D): (N,)."""
+        digests_N = np.empty(len(features_ND), dtype=np.uint64)
+        for start in range(0, len(features_ND), self._rows):
+            values_BD = features_ND[start : start + self._rows]
+            height = len(values_BD)
+            words_BW, high_BW = self._words[:height], self._high[:height]
+            np.add(values_BD, np.float32(0), out=self._values[:height])
+            self._end[:height] = 0  # the second half of the last word, if the width is odd
+            np.multiply(words_BW, _MIX, out=words_BW)
+            np.right_shift(words_BW, _HALF, out=high_BW)
+            np.bitwise_xor(words_BW, high_BW, out=words_BW)
+            np.einsum("bw,w->b", words_BW, self._weights_W, out=digests_N[start : start + height])
+        return digests_N
 
 
 @cache
@@ -130,10 +147,3 @@ def _weights(words: int) -> npt.NDArray[np.uint64]:
     """Odd numbers, drawn once and for all."""
     drawn_W = np.random.default_rng(_SEED).integers(0, 1 << 63, words, np.uint64)
     return 2 * drawn_W + 1
-
-
-def _words(values_ND: FloatArray) -> npt.NDArray[np.uint64]:
-    """The bits of rows as words of 64, the last one filled up with zeros."""
-    if values_ND.shape[1] % 2:
-        values_ND = np.pad(values_ND, ((0, 0), (0, 1)))
-    return np.ascontiguousarray(values_ND).view(np.uint64)

@@ -1,10 +1,11 @@
 """Samples that are read from their file while the step before is computed.
 
-A thread of its own fills a few buffers with a batch each. It announces to the disk the rows of all
-batches that have a buffer, sorted, and copies them at once: what is announced long before it is
-copied may have left the page cache again, where memory is short. Which rows a batch has, and in
-which order, is the caller's business: how much memory there is decides nothing but how soon they
-are there.
+A thread of its own fills a few buffers with a batch each. It announces to the disk the rows of the
+next batches that have a buffer, sorted, and copies them at once: what is announced long before it
+is copied may have left the page cache again, where memory is short, and is then waited for row by
+row. So no more are announced together than keep a disk busy. Which rows a batch has, and in which
+order, is the caller's business: how much memory there is decides nothing but how soon they are
+there.
 
 Letters: N samples, D features, B samples in a batch.
 """
@@ -27,6 +28,7 @@ _Floats = npt.NDArray[np.float32]
 
 _READY_BYTES = 1 << 25  # of batches that wait, or are on their way from the disk
 _FEWEST, _MOST = 3, 32  # buffers
+_TOGETHER = 400  # rows that are announced at once, unless one batch has more
 
 
 class RowSource(Protocol):
@@ -114,6 +116,7 @@ class _Reader:
     ) -> None:
         self._source, self._order_N = source, order_N
         self._batches, self._buffers = batches, buffers
+        self._together = max(1, _TOGETHER // max(1, batches[0].stop - batches[0].start))
         self._free: SimpleQueue[torch.cuda.Event | None] = SimpleQueue()
         self._ready: SimpleQueue[BaseException | None] = SimpleQueue()
         self._ended = Event()
@@ -143,7 +146,7 @@ class _Reader:
         number = 0
         try:
             while number < len(self._batches):
-                free = self._all_free()
+                free = self._next_free()
                 if self._ended.is_set():
                     return
                 together = self._batches[number : number + len(free)]
@@ -160,11 +163,11 @@ class _Reader:
         except BaseException as error:  # to be raised where the batches are used
             self._ready.put(error)
 
-    def _all_free(self) -> list[torch.cuda.Event | None]:
-        """Wait until a buffer is free; then all that are."""
+    def _next_free(self) -> list[torch.cuda.Event | None]:
+        """Wait until a buffer is free; then all that are, up to as many as are read together."""
         free = [self._free.get()]
         with suppress(Empty):
-            while True:
+            while len(free) < self._together:
                 free.append(self._free.get_nowait())
         return free
 

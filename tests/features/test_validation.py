@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 
 from sdml.errors import DataError
 from sdml.features import validation
-from sdml.features.validation import as_float32, row_blocks, row_digests
+from sdml.features.validation import RowDigests, as_float32, float32_blocks, row_blocks
 
 
 @pytest.mark.parametrize("dtype", ["f2", "f8", ">f4", "i1", "u1", "i8", "u8", "?", "longdouble"])
@@ -74,17 +75,40 @@ def test_blocks_cover_all_rows_once(monkeypatch: pytest.MonkeyPatch) -> None:
         assert rows == list(range(shape[0]))
 
 
-def test_equal_rows_and_only_those_have_equal_digests(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(validation, "_BLOCK_VALUES", 4)
+@pytest.mark.parametrize("width", [1, 2, 4, 5])
+@pytest.mark.parametrize("digested", [1, 64, 1 << 18])
+def test_equal_rows_and_only_those_have_equal_digests(
+    monkeypatch: pytest.MonkeyPatch, width: int, digested: int
+) -> None:
+    monkeypatch.setattr(validation, "_DIGESTED_BYTES", digested)
     generator = np.random.default_rng(0)
-    distinct = generator.integers(0, 9, (50, 4)).astype(np.float32)
+    distinct = generator.integers(0, 9, (50, width)).astype(np.float32)
     rows = np.concatenate([distinct, distinct])
     _, expected = np.unique(rows, axis=0, return_inverse=True)
-    _, found = np.unique(row_digests(rows), return_inverse=True)
+    digests = RowDigests(width)
+    in_blocks = np.concatenate([digests.of(rows[:7]), digests.of(rows[7:])])
+    _, found = np.unique(in_blocks, return_inverse=True)
     same = expected.reshape(-1)[:, None] == expected.reshape(-1)
     assert np.array_equal(found[:, None] == found, same)
+    assert np.array_equal(in_blocks, RowDigests(width).of(rows))
 
 
 def test_zero_equals_minus_zero() -> None:
     rows = np.array([[0.0, 1.0], [-0.0, 1.0]], dtype=np.float32)
-    assert len(set(row_digests(rows).tolist())) == 1
+    assert len(set(RowDigests(2).of(rows).tolist())) == 1
+
+
+def test_blocks_may_all_lie_in_one_buffer() -> None:
+    buffer = np.empty((4, 3))
+
+    def blocks() -> Iterator[np.ndarray]:
+        for number in range(3):
+            buffer[:] = number
+            if number == 2:
+                buffer[1, 2] = np.nan
+            yield buffer[: 4 - number]
+
+    found = float32_blocks(blocks(), where="here")
+    assert [next(found).tolist() for _ in range(2)] == [[[0.0] * 3] * 4, [[1.0] * 3] * 3]
+    with pytest.raises(DataError, match="1 value is not, the first at row 8, column 2"):
+        next(found)

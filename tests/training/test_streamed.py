@@ -19,6 +19,8 @@ from sdml.training import data as module
 from sdml.training.streamed import RowArray, stream
 from tests.training.trainee import SETTINGS, SUBSPACE, modality
 
+CPU = torch.device("cpu")
+
 
 @pytest.mark.parametrize("method", ["sdml", "classifier", "drcl"])
 def test_every_bit_is_the_same(
@@ -61,11 +63,13 @@ class Watched(RowArray):
     def __init__(self, features_ND: npt.NDArray[np.float32]) -> None:
         super().__init__(features_ND)
         self.announced: list[int] = []
+        self.together: list[int] = []
         self.copied: list[int] = []
 
     def announce(self, rows_B: npt.NDArray[np.intp]) -> None:
         assert self.announced == self.copied, "what is announced is copied before there is more"
         self.announced += rows_B.tolist()
+        self.together.append(len(rows_B))
 
     def read(self, rows_B: npt.NDArray[np.intp], out_BD: npt.NDArray[np.float32]) -> None:
         super().read(rows_B, out_BD)
@@ -77,8 +81,7 @@ def test_every_row_is_announced_once_and_copied_next(samples: int, done: int) ->
     features_ND = np.random.default_rng(0).normal(size=(samples, 3)).astype(np.float32)
     order_N = np.random.default_rng(1).permutation(samples)
     source, starts = Watched(features_ND), range(10 * done, samples, 10)
-    cpu = torch.device("cpu")
-    with closing(stream(source, order_N, starts, samples, cpu)) as batches:
+    with closing(stream(source, order_N, starts, samples, CPU)) as batches:
         for start, batch_BD in zip(starts, batches, strict=True):
             assert np.array_equal(batch_BD.numpy(), features_ND[order_N[start : start + 10]])
     assert source.announced == source.copied == order_N[10 * done :].tolist()
@@ -87,7 +90,7 @@ def test_every_row_is_announced_once_and_copied_next(samples: int, done: int) ->
 def test_no_more_is_read_than_there_are_buffers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(streamed, "_MOST", 4)
     source = Watched(np.zeros((1000, 3), dtype=np.float32))
-    batches = stream(source, np.arange(1000), range(0, 1000, 10), 1000, torch.device("cpu"))
+    batches = stream(source, np.arange(1000), range(0, 1000, 10), 1000, CPU)
     next(batches)
     while len(source.copied) < 10 * 4:  # then it waits for a buffer
         time.sleep(0.001)
@@ -96,11 +99,21 @@ def test_no_more_is_read_than_there_are_buffers(monkeypatch: pytest.MonkeyPatch)
     assert not [thread for thread in threading.enumerate() if thread.name == "sdml-samples"]
 
 
+def test_few_rows_are_announced_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    for most, expected in ((25, 20), (10, 10), (3, 10)):  # whole batches of 10, one at least
+        monkeypatch.setattr(streamed, "_TOGETHER", most)
+        source = Watched(np.zeros((100, 3), dtype=np.float32))
+        with closing(stream(source, np.arange(100), range(0, 100, 10), 100, CPU)) as batches:
+            assert len(list(batches)) == 10
+        assert max(source.together) == source.together[0] == expected
+        assert sum(source.together) == 100
+
+
 def test_a_file_that_ends_too_early_is_named(tmp_path: Path) -> None:
     path = tmp_path / "rows.bin"
     path.write_bytes(bytes(4 * 3 * 50))
     source = RowFile(path, offset=0, shape=(60, 3))
-    batches = stream(source, np.arange(60), range(0, 60, 10), 60, torch.device("cpu"))
+    batches = stream(source, np.arange(60), range(0, 60, 10), 60, CPU)
     with closing(batches), pytest.raises(IntegrityError, match=r"rows\.bin: must hold 60 rows"):
         for _ in batches:
             pass

@@ -113,12 +113,15 @@ class NpySource(Source):
         (samples, width), dtype, offset = array.shape, array.dtype, array.offset
 
         def read() -> Iterator[AnyArray]:
-            step = block_rows(width)
+            # One buffer for all: fresh memory costs more than reading into it.
+            block_BD = np.empty((min(block_rows(width), samples), width), dtype)
+            row_bytes = width * dtype.itemsize
             with reading(self.path, self.kind, where=self.owner), self.path.open("rb") as file:
                 file.seek(offset)
-                for start in range(0, samples, step):
-                    count = min(step, samples - start) * width
-                    yield np.fromfile(file, dtype=dtype, count=count).reshape(-1, width)
+                for start in range(0, samples, len(block_BD)):
+                    wanted_BD = block_BD[: samples - start]
+                    found = file.readinto(wanted_BD.view(np.uint8).data)
+                    yield wanted_BD[: found // row_bytes]
 
         return Rows(array.shape, read, dtype=dtype, where=self.place(name))
 

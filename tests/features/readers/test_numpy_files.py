@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import os
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -51,12 +52,23 @@ def test_rows_are_read_in_blocks(
         (np.savez if kind == "npz" else np.savez_compressed)(source, X=values)
     table = read(source, labels=str(tmp_path / "y.npy"))
     assert table.features is not None
-    blocks = list(table.features.blocks())
+    blocks = [block.copy() for block in table.features.blocks()]
     assert [len(block) for block in blocks] == [3, 3, 3, 1]
     assert all(block.dtype == np.float32 for block in blocks)
     assert np.array_equal(np.concatenate(blocks), values)
     assert table.split_N is None
     assert table.labels.tolist() == list(range(10))
+
+
+@pytest.mark.parametrize("rest", [0, 9])
+def test_an_array_that_is_cut_off_while_it_is_read(tmp_path: Path, read: Read, rest: int) -> None:
+    np.save(tmp_path / "X.npy", np.ones((50, 7), dtype=np.float32))
+    np.save(tmp_path / "y.npy", np.arange(50))
+    table = read(tmp_path / "X.npy", labels=str(tmp_path / "y.npy"))
+    assert table.features is not None
+    os.truncate(tmp_path / "X.npy", 128 + 40 * 7 * 4 + rest)
+    with pytest.raises(DataError, match=r"50 rows were there and 40 could be read"):
+        table.features.check()
 
 
 def test_an_archive_that_is_damaged_far_inside_is_refused(tmp_path: Path, read: Read) -> None:
