@@ -27,7 +27,7 @@ from sdml.store import Catalog, open_store
 from sdml.training.checkpoint import save
 from sdml.training.data import Samples
 from sdml.training.learner import Learner
-from sdml.training.loop import SAVING
+from sdml.training.pace import SAVING
 from sdml.training.state import TrainingState
 from sdml.training.threads import thread_count
 

@@ -32,6 +32,7 @@ from sdml.training.data import TrainingData, samples_of
 from sdml.training.device import find_device
 from sdml.training.history import EpochRecord
 from sdml.training.loop import Clock, FitResult, check_splits
+from sdml.training.pace import Pace
 from sdml.training.parts import Parts, Regressions
 from sdml.training.precision import decided
 from sdml.training.threads import thread_count
@@ -66,8 +67,8 @@ def fit_batched(
         settings: at least one; they differ in :data:`MAY_DIFFER` only.
         data_identity: as in :func:`sdml.training.fit`.
         checkpoint: where to keep the state of all, which is so many times as large as of one:
-            every ``checkpoint_seconds`` times the number of settings; after each epoch if that
-            is 0.
+            every ``checkpoint_seconds`` times the number of settings at most, in a hundredth of the
+            time; after each epoch if that is 0.
         on_epoch: called after each epoch and its checkpoint with the records of the settings that
             go on, by their place; not for epochs that a checkpoint already holds.
         stop: as in :func:`sdml.training.fit`.
@@ -111,18 +112,20 @@ def fit_batched(
                 resumed_from = state.epochs
             else:
                 state = begin()
-        saved_at = clock()
+        pace = Pace(clock)
         interval = first.checkpoint_seconds * len(settings)
 
+        def write(slot: CheckpointSlot) -> None:
+            try:
+                slot.save(state.checkpoint(mark))
+            except StoreError as error:
+                logger.warning("training goes on, but could not save a checkpoint: %s", error)
+
         def save(*, seconds: float = 0) -> None:
-            """Unless that was done less than ``seconds`` ago."""
-            nonlocal saved_at
-            if checkpoint and clock() - saved_at >= seconds:
-                try:
-                    checkpoint.save(state.checkpoint(mark))
-                except StoreError as error:
-                    logger.warning("training goes on, but could not save a checkpoint: %s", error)
-                saved_at = clock()
+            """See :meth:`Pace.save`."""
+            if checkpoint:
+                slot = checkpoint
+                pace.save(lambda: write(slot), seconds=seconds)
 
         def check() -> None:
             if stop is not None and stop():

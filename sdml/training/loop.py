@@ -31,6 +31,7 @@ from sdml.training.data import Samples, TrainingData, samples_of
 from sdml.training.device import find_device
 from sdml.training.history import EpochRecord
 from sdml.training.optimised import Optimised
+from sdml.training.pace import Pace
 from sdml.training.parallel import ALONE, Ranks
 from sdml.training.parts import Parts, Regressions
 from sdml.training.precision import decided
@@ -41,8 +42,6 @@ logger = logging.getLogger(__name__)
 
 Clock = Callable[[], float]
 LearnerType = Callable[[int, npt.NDArray[np.float32], TrainingSettings, torch.device], Optimised]
-
-SAVING = 0.01  # the most of a training's time that goes into checkpoints
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,18 +123,13 @@ def fit(
         kept = ranks.first(checkpoint.load) if checkpoint else None
         resumed = kept is not None and state.resume(kept, mark)
         resumed_from = len(state.history) if resumed else None
-        saved_at, took = clock(), 0.0
+        pace = Pace(clock)
 
         def save(*, seconds: float = 0) -> None:
-            """Unless that was done less than ``seconds`` ago, or too lately for what it takes."""
-            nonlocal saved_at, took
-            if checkpoint is None or not ranks.leads:
-                return
-            began = clock()
-            if began - saved_at >= (max(seconds, took / SAVING) if seconds else 0):
-                checkpoints.save(checkpoint, state.checkpoint(), mark)
-                saved_at = clock()
-                took = saved_at - began
+            """See :meth:`Pace.save`."""
+            if checkpoint is not None and ranks.leads:
+                slot = checkpoint
+                pace.save(lambda: checkpoints.save(slot, state.checkpoint(), mark), seconds=seconds)
 
         def check() -> None:
             if stop is not None and ranks.any(stop()):

@@ -20,6 +20,25 @@ from tests.training.slot import MemorySlot
 from tests.training.test_batched import P, changed, each_way, finished, lambdas, several
 
 
+class Timed(MemorySlot):
+    """A second passes with each batch, and some with each save."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self.now, self.seconds = 0.0, seconds
+
+    def clock(self) -> float:
+        return self.now
+
+    def passes(self) -> bool:
+        self.now += 1
+        return False
+
+    def save(self, data: bytes) -> None:
+        super().save(data)
+        self.now += self.seconds
+
+
 def stop_at(asked: int) -> Callable[[], bool]:
     counter = itertools.count(1)
     return lambda: next(counter) >= asked
@@ -111,15 +130,16 @@ def test_arrays_of_another_shape_are_refused(
 def test_it_is_kept_as_often_as_its_size_allows(
     data: TrainingData, settings: TrainingSettings
 ) -> None:
-    """A second passes at each look at the clock; alone there would be a checkpoint each 10."""
+    """A second passes with each batch; alone there would be a checkpoint each 10."""
     often = changed(settings, checkpoint_seconds=10)
     saves = []
-    for count in (1, 3):
-        slot, ticks = MemorySlot(), map(float, itertools.count())
+    for count, seconds in ((1, 0.0), (3, 0.0), (1, 0.5)):
+        slot = Timed(seconds)
         chosen = several(often, *({"seed": seed} for seed in range(count)))
-        fit_batched(data, P, chosen, checkpoint=slot, clock=ticks.__next__)
+        fit_batched(data, P, chosen, checkpoint=slot, clock=slot.clock, stop=slot.passes)
         saves.append(slot.saves)
     assert saves[0] >= 2 * saves[1] > 0
+    assert 0 < saves[2] <= 1 + slot.now / 50  # a hundredth of the time at most
     every = MemorySlot()
     fit_batched(data, P, lambdas(settings, 0.1, 0.2), checkpoint=every)
     assert every.saves == settings.epochs
