@@ -106,6 +106,7 @@ def _figures(shape: _Shape, place: str, options: Options) -> Iterator[Figure]:
 def _settings(shape: _Shape, lambda_: float, place: str, options: Options) -> TrainingSettings:
     return TrainingSettings.model_validate(
         {
+            "preset": "sdml-reference",  # the default's networks at λ = 1 have another width
             "lambda": lambda_,
             "epochs": 1,
             "selection": "val_total",
