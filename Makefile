@@ -24,9 +24,7 @@ $(READY): requirements.lock pyproject.toml
 demo: setup  ## prepare, train, evaluate, add a modality, search: on embedded examples
 	$(BIN)/python -m examples.digits.demo
 
-# One more than there are cores, since some tests wait for servers.
-WORKERS ?= $(shell $(PYTHON) -c 'import os; print(min(os.cpu_count() + 1, 4))')
-PYTEST = $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
+PYTEST = $(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 test: setup  ## all tests
 	$(PYTEST)
