@@ -25,7 +25,7 @@ MOST_QUERIES = 8  # for more a matrix product gains
 WORTHWHILE = 8 * 10**9  # products that take longer without it than import and compilation
 TASK_ROWS = 2**13  # that one call goes through: enough to outweigh it
 
-_searched = 0  # products made without a kernel that could have made them
+_searched = 0  # products that a kernel makes, or could have made, without a wish for one
 
 
 def products_kernel_for(
@@ -39,7 +39,7 @@ def products_kernel_for(
     global _searched
     if not _suited(np.asarray(gallery_GK)) or queries > MOST_QUERIES or compiled is False:
         return None
-    if compiled is None and _searched < WORTHWHILE:
+    if compiled is None:
         _searched += queries * gallery_GK.size
         if _searched < WORTHWHILE:
             return None
