@@ -16,7 +16,7 @@ Letters: N samples, D features, K code size, C classes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,10 +47,10 @@ class Regressions:
         """Over labelled samples of the split ``training``, for the subspace P."""
         self.projection_KC = projection_KC
         self._training = training
-        self._made: dict[int, tuple[Arrays, Tensor]] = {}
+        self._made: dict[int, tuple[Arrays, float, Tensor]] = {}
 
-    def of(self, settings: TrainingSettings) -> tuple[Arrays, Tensor]:
-        """Parameters by name, and the samples that they come from; in half of ``hidden``.
+    def of(self, settings: TrainingSettings) -> tuple[Arrays, float, Tensor]:
+        """Parameters by name, in half of ``hidden``; the length of the outputs; the samples.
 
         For trainings that differ in nothing but what they may at once: λ, seed, learning rate.
         """
@@ -65,7 +65,8 @@ class Regressions:
                 temperature=projection_temperature(self.projection_KC),
                 seed=seed,
             )
-            self._made[seed] = copied(regression), torch.from_numpy(features_ND)
+            rows_ND = torch.from_numpy(features_ND)
+            self._made[seed] = copied(regression), _length(regression, rows_ND), rows_ND
         return self._made[seed]
 
 
@@ -114,22 +115,25 @@ class Parts:
         return unpack(made or b"", "the parts of an encoder")[0]
 
     def _joined(self, trained: Arrays, regressions: Regressions) -> Arrays:
-        regression, rows_ND = regressions.of(self.whole)
-        share, outputs = self.whole.ridge_share, len(regressions.projection_KC)
-        half = [width // 2 for width in self.whole.hidden]
+        regression, length, rows_ND = regressions.of(self.whole)
+        network = Encoder(
+            rows_ND.shape[1],
+            self.trained.hidden,
+            len(regressions.projection_KC),
+            normalize=False,
+            generator=torch.Generator(),
+        )
+        network.load_state_dict({name: torch.from_numpy(a) for name, a in trained.items()})
+        share = self.whole.ridge_share
         return _beside(
-            (regression, share / _length(regression, rows_ND, half, outputs)),
-            (trained, (1 - share) / _length(trained, rows_ND, self.trained.hidden, outputs)),
+            (regression, share / length), (trained, (1 - share) / _length(network, rows_ND))
         )
 
 
 @torch.no_grad()
-def _length(state: Arrays, rows_ND: Tensor, hidden: Sequence[int], outputs: int) -> float:
-    """Root mean square of the lengths of a network's outputs over the rows; 1 if all are zero."""
-    generator = torch.Generator()
-    network = Encoder(rows_ND.shape[1], hidden, outputs, normalize=False, generator=generator)
-    network.load_state_dict({name: torch.from_numpy(a) for name, a in state.items()})
-    length = float(network(rows_ND).double().square().sum(1).mean().sqrt())
+def _length(encoder: Encoder, rows_ND: Tensor) -> float:
+    """Root mean square of its outputs' lengths over the rows; 1 if all are zero."""
+    length = float(encoder(rows_ND).double().square().sum(1).mean().sqrt())
     return length or 1.0
 
 
