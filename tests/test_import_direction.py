@@ -53,12 +53,17 @@ ONLY_IN = {
     "boto3": {"sdml/store/s3.py", "sdml/store/s3_errors.py"},
     "botocore": {"sdml/store/s3.py", "sdml/store/s3_errors.py", "sdml/store/s3_transfer.py"},
     "mlflow": {str(path.relative_to(ROOT)) for path in ROOT.glob("sdml/tracking/mlflow*.py")},
-    "numba": {"sdml/retrieval/compiled.py", "sdml/retrieval/compiled_products.py"},
+    "llvmlite": {"sdml/retrieval/prefetch.py"},
+    "numba": {
+        "sdml/retrieval/compiled.py",
+        "sdml/retrieval/compiled_products.py",
+        "sdml/retrieval/prefetch.py",
+    },
 }
 
 # parts that compute and nothing else
 PURE = ("sdml.networks", "sdml.objectives", "sdml.retrieval")
-PURE_PACKAGES = {"torch", "numpy", "numba"}  # the last is optional, and in two files
+PURE_PACKAGES = {"torch", "numpy", "numba", "llvmlite"}  # numba is optional; it brings the last
 PURE_STDLIB = {
     "__future__",
     "abc",

@@ -6,10 +6,11 @@ long as reading the gallery. numba knows no float16 on the processor: its bits a
 number operations. Sums are of float32 in an order that suits vector registers, and as nearly
 right as those of numpy; ``search`` allows for the difference and takes exact products of the best.
 
-The mapped file is read as it is: asking for its pages beforehand, or copying them to a buffer in
-the cache, was measured to be no faster. Nothing is cached on disk. One search seldom repays the
-compilation, but a process that searches often does: it is compiled once what has been searched
-would have repaid it.
+The mapped file is read as it is: asking the system for its pages beforehand, or copying them to a
+buffer in the cache, was measured to be no faster. A float32 row is asked of the processor well
+before its turn, which is faster by a tenth; float16 is widened for longer than it is read. Nothing
+is cached on disk. One search seldom repays the compilation, but a process that searches often
+does: it is compiled once what has been searched would have repaid it.
 """
 
 from __future__ import annotations
@@ -20,10 +21,12 @@ from functools import cache
 import numpy as np
 
 from sdml.retrieval.compiled import Kernel
+from sdml.retrieval.prefetch import prefetch_row, teach_numba
 
 MOST_QUERIES = 8  # for more a matrix product gains
 WORTHWHILE = 8 * 10**9  # products that take longer without it than import and compilation
 TASK_ROWS = 2**13  # that one call goes through: enough to outweigh it
+_AHEAD = 64  # rows: time enough for memory to answer
 
 _searched = 0  # products that a kernel makes, or could have made, without a wish for one
 
@@ -62,6 +65,8 @@ def products_kernel(name: str) -> Kernel | None:
         return None
     import numba
 
+    teach_numba()
+
     def read(number: numba.types.Type) -> numba.types.Type:
         return numba.types.Array(number, 2, "C", readonly=True)
 
@@ -85,6 +90,7 @@ def multiply_rows(
     """Write squares and scores of ``TASK_ROWS`` rows from ``first`` on; all are float32."""
     queries, width = query_RK.shape
     for row in range(first, min(first + TASK_ROWS, len(codes_BK))):
+        prefetch_row(codes_BK, min(row + _AHEAD, len(codes_BK) - 1))
         square = np.float32(0)
         score = np.float32(0)
         for column in range(width):
