@@ -7,12 +7,14 @@ from benchmarks.peers.classifier import Classifier
 from benchmarks.peers.cmpm import CMPM
 from benchmarks.peers.dcca import DCCA
 from benchmarks.peers.dccae import DCCAE
+from benchmarks.peers.drcl_peer import DRCL
 from benchmarks.peers.dscmr import DSCMR
 from benchmarks.peers.gmlda import GMLDA
 from benchmarks.peers.gss_sl import GSSSL
 from benchmarks.peers.jrl import JRL
 from benchmarks.peers.mcca import MCCA
 from benchmarks.peers.mlcca import MlCCA
+from benchmarks.peers.mtls_peer import MTLS
 from benchmarks.peers.mvda import MvDA
 from benchmarks.peers.mvda_vc import MvDAVC
 from benchmarks.peers.mvdn import MvDN
@@ -40,7 +42,7 @@ CITED = (
 
 
 def all_peers(experiment: Experiment) -> dict[str, Peer]:
-    """Every method by name; SDML has the settings of the experiment, with both presets."""
+    """Every method by name; the product's own have the settings of the experiment."""
     peers: list[Peer] = [
         MCCA(),
         GMLDA(),
@@ -57,6 +59,8 @@ def all_peers(experiment: Experiment) -> dict[str, Peer]:
         MvDN(),
         MvLDAN(),
         Classifier(),
+        MTLS.of(experiment),
+        DRCL.of(experiment),
         SDMLReference.of(experiment),
         SDML.of(experiment),
     ]

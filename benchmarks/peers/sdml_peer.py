@@ -10,7 +10,7 @@ there is no grid. Ranked by the cosine, as published, and by the posterior produ
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar, Self
 
@@ -36,6 +36,7 @@ class SDML(Peer):
     takes_unlabelled: ClassVar[bool] = True
     draws: ClassVar[bool] = True
     rankings: ClassVar[tuple[Ranking, ...]] = ("cosine", "posterior")
+    preset: ClassVar[str] = "sdml"
 
     subspace: SubspaceSettings
     training: Mapping[str, TrainingSettings]
@@ -43,7 +44,7 @@ class SDML(Peer):
     @classmethod
     def of(cls, experiment: Experiment) -> Self:
         """With the settings of each modality, the preset's keys as the preset has them."""
-        preset = TrainingSettings.model_validate({"preset": cls.name})
+        preset = TrainingSettings.model_validate({"preset": cls.preset})
         keys = {name: getattr(preset, name) for name in ("preset", "ridge_share", "least_batches")}
         return cls(
             subspace=experiment.subspace,
@@ -55,8 +56,8 @@ class SDML(Peer):
 
     def quick(self) -> Self:
         """At most ten epochs of each modality, hidden layers of at most 256."""
-        return type(self)(
-            subspace=self.subspace,
+        return replace(
+            self,
             training={
                 name: settings.model_copy(
                     update={
@@ -74,15 +75,10 @@ class SDML(Peer):
         chosen: dict[str, object] = {}
         for name in train.modalities:
             settings = self.training[name].model_copy(update={"seed": seed})
-            data = TrainingData(
-                features_ND=train.features[name],
-                labels=train.labels[name],
-                validation_features_ND=validation.features[name],
-                validation_labels=validation.labels[name],
-            )
+            data = training_data(train, validation, name)
             result = fit(data, projection_KC, settings, threads=torch.get_num_threads())
             width = train.features[name].shape[1]
-            maps[name] = _encoder(result, width, len(projection_KC), settings)
+            maps[name] = encoder_map(result, width, len(projection_KC), settings)
             chosen[f"epoch/{name}"] = result.best_epoch
         return Projector(maps=maps, chosen=chosen, projection_KC=projection_KC)
 
@@ -98,14 +94,27 @@ class SDMLReference(SDML):
     """The published settings."""
 
     name: ClassVar[str] = "sdml-reference"
+    preset: ClassVar[str] = "sdml-reference"
 
 
-def _encoder(result: FitResult, width: int, code: int, settings: TrainingSettings) -> Map:
+def training_data(train: Views, validation: Views, name: str) -> TrainingData:
+    """What one modality is trained on."""
+    return TrainingData(
+        features_ND=train.features[name],
+        labels=train.labels[name],
+        validation_features_ND=validation.features[name],
+        validation_labels=validation.labels[name],
+    )
+
+
+def encoder_map(result: FitResult, width: int, code: int, settings: TrainingSettings) -> Map:
+    """A trained encoder, from D = ``width`` to K = ``code``."""
     network = Encoder(
         width,
         settings.hidden,
         code,
         normalize=settings.normalize_code,
+        plain_output=settings.method == "drcl",
         generator=torch.Generator(),
     )
     network.load_state_dict({n: tensor(value) for n, value in result.encoder_state.items()})

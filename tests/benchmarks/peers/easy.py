@@ -8,6 +8,7 @@ import numpy as np
 
 from benchmarks.peers.catalogue import all_peers
 from benchmarks.peers.deep import DeepPeer
+from benchmarks.peers.drcl_peer import DRCL
 from benchmarks.peers.peer import Peer
 from benchmarks.peers.views import Views
 from sdml.experiment import Experiment, parse_experiment
@@ -36,6 +37,8 @@ def small_peers() -> dict[str, Peer]:
 
 
 def small(peer: Peer) -> Peer:
+    if isinstance(peer, DRCL):
+        return replace(peer.quick(), learning_rates=(3e-3,))
     if not isinstance(peer, DeepPeer):
         return peer.quick()
     code = min(peer.code, 16)

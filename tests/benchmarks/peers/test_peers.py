@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from benchmarks.peers.drcl_peer import DRCL
 from benchmarks.peers.peer import Peer, RefusedError
 from benchmarks.peers.scoring import direction_scores
 from benchmarks.peers.views import Facts, Views
@@ -14,11 +17,13 @@ from tests.benchmarks.peers.easy import CLASSES, easy_views, small_peers
 PEERS = small_peers()
 MULTI_LABEL = {
     "mcca", "ml-cca", "gss-sl-reduced", "dcca", "dccae", "cmpm+cmpc", "acmr", "dscmr",
-    "classifier", "sdml-reference", "sdml",
+    "classifier", "mtls", "drcl", "sdml-reference", "sdml",
 }  # fmt: skip
-TWO_VIEWS = {"ml-cca", "jrl", "dcca", "dccae", "cmpm+cmpc", "acmr", "dscmr"}
+TWO_VIEWS = {"ml-cca", "jrl", "dcca", "dccae", "cmpm+cmpc", "acmr", "dscmr", "mtls"}
 NEED_PAIRS = (TWO_VIEWS - {"ml-cca"}) | {"mcca", "mvda-vc", "mvldan"}
 each_peer = pytest.mark.parametrize("peer", PEERS.values(), ids=PEERS)
+without_rows = {name: peer for name, peer in PEERS.items() if name != "mtls"}
+each_of_any_rows = pytest.mark.parametrize("peer", without_rows.values(), ids=without_rows)
 
 
 def splits(**kinds: object) -> tuple[Views, Views, Views]:
@@ -47,7 +52,7 @@ def test_aligned_rows_are_ranked_far_better_than_by_chance(peer: Peer) -> None:
     assert reached > (0.6 if peer.name in ("mcca", "dcca", "dccae") else 0.75)
 
 
-@each_peer
+@each_of_any_rows
 def test_rows_that_are_not_aligned_are_paired_by_class(peer: Peer) -> None:
     reached, _ = mean_map(peer, *splits(paired=False))
     assert reached > (0.6 if peer.name in ("mcca", "dcca", "dccae") else 0.75)
@@ -65,7 +70,7 @@ def test_several_labels_a_sample(name: str) -> None:
     assert reached > chance + 0.15
 
 
-@each_peer
+@each_of_any_rows
 def test_one_seed_gives_one_result_and_only_random_methods_have_others(peer: Peer) -> None:
     train, validation, test = splits(paired=False)
 
@@ -125,12 +130,40 @@ def test_one_modality_is_refused(peer: Peer) -> None:
         peer.fit(train, validation, CLASSES, seed=0)
 
 
+def test_mtls_refuses_rows_that_do_not_belong_together() -> None:
+    train, validation, _ = splits(paired=False)
+    with pytest.raises(RefusedError, match="mtls learns from rows that belong together"):
+        PEERS["mtls"].fit(train, validation, CLASSES, seed=0)
+
+
+def test_mtls_trains_the_second_modality_against_the_first() -> None:
+    train, validation, test = splits()
+    alone = PEERS["sdml"].fit(train, validation, CLASSES, seed=0)
+    second = PEERS["mtls"].fit(train, validation, CLASSES, seed=0)
+    for name, same in (("image", True), ("text", False)):
+        codes, others = (one.embed(name, test.features[name]) for one in (alone, second))
+        assert np.array_equal(codes, others) == same
+
+
+def test_drcl_keeps_the_learning_rate_that_validation_prefers() -> None:
+    peer = PEERS["drcl"]
+    assert isinstance(peer, DRCL)
+    train, validation, _ = splits()
+    chosen = replace(peer, learning_rates=(1e-9, 3e-3)).fit(train, validation, CLASSES, seed=0)
+    assert chosen.chosen["learning_rate"] == 3e-3
+    assert chosen.chosen["prior of"] in train.modalities
+    assert chosen.projection_KC is not None
+    assert not np.allclose(np.linalg.norm(chosen.projection_KC, axis=0), 1, atol=1e-4)
+
+
 def test_what_each_method_says_of_itself() -> None:
     assert {name for name, peer in PEERS.items() if peer.two_views} == TWO_VIEWS
     assert {name for name, peer in PEERS.items() if peer.needs_pairs} == NEED_PAIRS
     assert {name for name, peer in PEERS.items() if peer.multi_label} == MULTI_LABEL
     assert {name for name, peer in PEERS.items() if not peer.joint} == {
         "classifier",
+        "mtls",
+        "drcl",
         "sdml-reference",
         "sdml",
     }
