@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.few_samples.all_collections import FAMILIES, collection
+from benchmarks.few_samples.all_collections import CHOSEN_BY, FAMILIES, collection
 from benchmarks.few_samples.cell import run
 from benchmarks.few_samples.collection import PARTS
 from benchmarks.few_samples.variants import GROUPS, Variant
@@ -31,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.few_samples", description=__doc__)
     parser.add_argument("--group", choices=GROUPS, default="presets")
     parser.add_argument("--only", nargs="*", metavar="VARIANT", default=[])
-    parser.add_argument("--family", nargs="*", choices=FAMILIES, default=list(FAMILIES))
+    parser.add_argument("--family", nargs="*", choices=FAMILIES, default=list(CHOSEN_BY))
     parser.add_argument("--per-class", nargs="*", type=int, default=[20, 40, 80])
     parser.add_argument("--epochs", type=int, help="instead of the 200 of both presets")
     parser.add_argument("--part", choices=PARTS, default="choice")

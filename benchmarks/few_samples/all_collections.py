@@ -9,10 +9,12 @@ from benchmarks.few_samples.collection import SmallCollection
 from benchmarks.few_samples.generated import MODELS, generated
 from benchmarks.few_samples.lifted import lifted
 from benchmarks.few_samples.real import subset
+from benchmarks.few_samples.tables import TABLES, table
 from sdml.errors import UserError
 
 REAL = ("digits_world", "wikipedia_svcl")
-FAMILIES = (*REAL, "lifted", *(model.name for model in MODELS))
+CHOSEN_BY = (*REAL, "lifted", *(model.name for model in MODELS))
+FAMILIES = (*CHOSEN_BY, *TABLES)
 
 
 @cache
@@ -37,5 +39,7 @@ def collection(name: str, seed: int, folder: Path) -> SmallCollection:
         return subset(family, per_class=per_class, seed=seed, folder=folder)
     if family == "lifted":
         return lifted(per_class=per_class, seed=seed)
+    if family in TABLES:
+        return table(family, per_class=per_class, seed=seed)
     model = next(model for model in MODELS if model.name == family)
     return generated(model, per_class=per_class, seed=seed)

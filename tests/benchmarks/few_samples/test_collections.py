@@ -17,7 +17,7 @@ def rows_of(small: SmallCollection, modality: str, part: str) -> set[bytes]:
     return {row.tobytes() for row in small.modalities[modality][part].features_ND}  # type: ignore[index]
 
 
-@pytest.mark.parametrize("name", ["lifted-20", "articles-20", "media-40"])
+@pytest.mark.parametrize("name", ["lifted-20", "articles-20", "media-40", "tumours-40"])
 def test_parts(name: str, tmp_path: Path) -> None:
     small = collection(name, 0, tmp_path)
     per_class = int(name.rpartition("-")[2])
@@ -30,6 +30,18 @@ def test_parts(name: str, tmp_path: Path) -> None:
         for samples in parts.values():
             assert samples.features_ND.dtype == np.float32
             assert np.isfinite(samples.features_ND).all()
+
+
+@pytest.mark.parametrize(("name", "most"), [("iris-20", 20), ("wine-80", 19)])
+def test_small_tables_are_standardised_by_their_training_samples(
+    name: str, most: int, tmp_path: Path
+) -> None:
+    small = collection(name, 0, tmp_path)
+    for parts in small.modalities.values():
+        assert (np.bincount(parts["train"].labels) == most).all()
+        assert len(np.unique(parts["test"].labels)) == small.classes == 3
+        np.testing.assert_allclose(parts["train"].features_ND.mean(0), 0, atol=1e-5)
+        np.testing.assert_allclose(parts["train"].features_ND.std(0), 1, rtol=1e-5)
 
 
 def test_forms_of_deep_features(tmp_path: Path) -> None:
