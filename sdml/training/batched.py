@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
 import time
 from collections.abc import Callable, Sequence
 from itertools import pairwise
@@ -21,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from sdml.errors import ExperimentError, Interrupted, StoreError, TrainingError
+from sdml.errors import ExperimentError, Interrupted, TrainingError
 from sdml.experiment import TrainingSettings
 from sdml.training import checkpoint as checkpoints
 from sdml.training.batched_learner import BatchedLearnerType, TurnsLearner
@@ -36,8 +35,6 @@ from sdml.training.pace import Pace
 from sdml.training.parts import Parts, Regressions
 from sdml.training.precision import decided
 from sdml.training.threads import thread_count
-
-logger = logging.getLogger(__name__)
 
 MAY_DIFFER = ("lambda", "seed", "learning_rate", "betas", "weight_decay")
 """Settings that trainings at once may have of their own, as the experiment file calls them."""
@@ -115,17 +112,11 @@ def fit_batched(
         pace = Pace(clock)
         interval = first.checkpoint_seconds * len(settings)
 
-        def write(slot: CheckpointSlot) -> None:
-            try:
-                slot.save(state.checkpoint(mark))
-            except StoreError as error:
-                logger.warning("training goes on, but could not save a checkpoint: %s", error)
-
         def save(*, seconds: float = 0) -> None:
             """See :meth:`Pace.save`."""
             if checkpoint:
                 slot = checkpoint
-                pace.save(lambda: write(slot), seconds=seconds)
+                pace.save(lambda: checkpoints.put(slot, state.checkpoint(mark)), seconds=seconds)
 
         def check() -> None:
             if stop is not None and stop():

@@ -104,8 +104,13 @@ def save(slot: CheckpointSlot, checkpoint: Checkpoint, mark: str) -> None:
     arrays[_LOSSES] = checkpoint.losses_S3
     if checkpoint.guesses_N.size:
         arrays[_GUESSES] = checkpoint.guesses_N
+    put(slot, pack(arrays, note))
+
+
+def put(slot: CheckpointSlot, data: bytes) -> None:
+    """Put bytes into a slot; where the store fails, there is a warning."""
     try:
-        slot.save(pack(arrays, note))
+        slot.save(data)
     except StoreError as error:
         logger.warning("training goes on, but its checkpoint could not be saved: %s", error)
 

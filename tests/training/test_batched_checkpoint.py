@@ -153,4 +153,4 @@ def test_a_store_that_fails_costs_the_checkpoint_only(
             raise StoreUnavailableError("gone")
 
     finished(fit_batched(data, P, lambdas(settings, 0.1, 0.2), checkpoint=Broken()))
-    assert "could not save a checkpoint: gone" in caplog.text
+    assert "checkpoint could not be saved: gone" in caplog.text
