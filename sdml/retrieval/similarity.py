@@ -110,11 +110,10 @@ def cosine_representation(codes_NK: np.ndarray, what: str = "codes") -> np.ndarr
     unit_NK = np.empty(codes_NK.shape, dtype=np.float32)
     wide_BK = np.empty((min(_ROWS, len(codes_NK)), codes_NK.shape[1]))
     for start in range(0, len(codes_NK), _ROWS):
-        block_BK = codes_NK[start : start + _ROWS]
-        unit_BK, length_B1 = _unit(block_BK, wide_BK)
+        rows_BK, length_B1 = _measured(codes_NK[start : start + _ROWS], wide_BK)
         if not np.isfinite(length_B1).all():  # of finite float32 codes it always is
             checked_codes(codes_NK, what)
-        unit_NK[start : start + _ROWS] = unit_BK
+        np.multiply(rows_BK, _inverse(length_B1), out=unit_NK[start : start + _ROWS])
     return unit_NK
 
 
@@ -143,21 +142,25 @@ def posterior_representation(
     posterior_NC = np.empty((len(codes_NK), classes), dtype=np.float32)
     wide_BK = np.empty((min(_ROWS, len(codes_NK)), codes_NK.shape[1]))
     for start in range(0, len(codes_NK), _ROWS):
-        logits_BC = scale * (_unit(codes_NK[start : start + _ROWS], wide_BK)[0] @ projection_KC)
+        rows_BK, length_B1 = _measured(codes_NK[start : start + _ROWS], wide_BK)
+        rows_BK *= _inverse(length_B1)
+        logits_BC = scale * (rows_BK @ projection_KC)
         odds_BC = np.exp(logits_BC - logits_BC.max(axis=1, keepdims=True))
         posterior_NC[start : start + _ROWS] = odds_BC / odds_BC.sum(axis=1, keepdims=True)
     return posterior_NC
 
 
-def _unit(codes_BK: np.ndarray, room_BK: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Unit rows in float64, written into ``room_BK``, and lengths; an all-zero row stays zero."""
+def _measured(codes_BK: np.ndarray, room_BK: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of the codes' directions in float64, written into ``room_BK``, and their lengths."""
     wide_BK = room_BK[: len(codes_BK)]
     wide_BK[...] = codes_BK
     if codes_BK.dtype.itemsize > 4:
         # Squares of 64-bit numbers may overflow: divide the largest entry out first.
         largest_B1 = np.abs(wide_BK).max(axis=1, keepdims=True)
         wide_BK /= np.where(largest_B1 > 0, largest_B1, 1.0)
-    norm_B1 = np.sqrt(np.vecdot(wide_BK, wide_BK))[:, None]
-    with np.errstate(invalid="ignore"):  # the caller sees to infinite ones
-        wide_BK *= 1.0 / np.where(norm_B1 > 0, norm_B1, 1.0)
-    return wide_BK, norm_B1
+    return wide_BK, np.sqrt(np.vecdot(wide_BK, wide_BK))[:, None]
+
+
+def _inverse(length_B1: np.ndarray) -> np.ndarray:
+    """1 / length; 1 for an all-zero row, which stays zero."""
+    return np.asarray(1.0 / np.where(length_B1 > 0, length_B1, 1.0))
