@@ -75,7 +75,7 @@ def score(
     do not fit together.
     """
     return score_rows(
-        Rows(checked_codes(query_QK, "query")),
+        Rows(checked_codes(query_QK, "query"), each=True),
         Rows(checked_codes(gallery_GK, "gallery")),
         query_labels,
         gallery_labels,

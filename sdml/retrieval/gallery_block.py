@@ -94,9 +94,7 @@ class Block:
         squares_B = np.empty(len(self), np.float32) if self._squares_B is None else self._squares_B
         made_BK = self._rows_BK
         # torch widens float16 with vector instructions, ten times as fast as numpy
-        half_BK = (
-            None if made_BK is not None else torch.from_numpy(np.asarray(_Lent(self._codes_BK)))
-        )
+        half_BK = None if made_BK is not None else _tensor(self._codes_BK)
         if made_BK is None and not few:
             shape = self._codes_BK.shape
             made_BK = np.empty(shape, np.float32) if self._room_BK is None else self._room_BK
@@ -112,7 +110,7 @@ class Block:
                 if half_BK is not None:
                     torch.from_numpy(rows_SK).copy_(half_BK[some])
             if not measured:
-                np.vecdot(rows_SK, rows_SK, out=squares_B[some])
+                _square(rows_SK, squares_B[some])
             if few:
                 for row, query_K in enumerate(query_RK):
                     np.vecdot(rows_SK, query_K, out=scores_RB[row, some])
@@ -168,8 +166,21 @@ def squared_lengths(codes_GK: np.ndarray) -> np.ndarray:
     squares_G = np.empty(len(codes_GK), dtype=np.float32)
     for first in range(0, len(codes_GK), _SLICE_ROWS):
         rows_SK = np.asarray(codes_GK[first : first + _SLICE_ROWS], dtype=np.float32)
-        np.vecdot(rows_SK, rows_SK, out=squares_G[first : first + _SLICE_ROWS])
+        _square(rows_SK, squares_G[first : first + _SLICE_ROWS])
     return squares_G
+
+
+def _square(rows_SK: np.ndarray, squares_S: np.ndarray) -> None:
+    """Put the rows' squared lengths there; those too large are infinite, and seen to later."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        np.vecdot(rows_SK, rows_SK, out=squares_S)
+
+
+def _tensor(codes_BK: np.ndarray) -> torch.Tensor:
+    """The same memory, but for an order of the bytes that torch cannot describe."""
+    if any(stride < 0 or stride % codes_BK.itemsize for stride in codes_BK.strides):
+        codes_BK = np.ascontiguousarray(codes_BK)
+    return torch.from_numpy(np.asarray(_Lent(codes_BK)))
 
 
 class _Lent:

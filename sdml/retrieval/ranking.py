@@ -18,6 +18,8 @@ from sdml.retrieval.sorting import sorted_rows
 _MAGNITUDE = np.int32(0x7FFFFFFF)
 _REPAIRS = 8  # ties of a row that are mended one by one
 _MANY = 100_000  # items of a gallery where there are always more
+_LONGEST, _SHORTEST = 1.2, 2.0**-20  # rows that may stay as they are
+_ROWS = 1024  # scaled at a time
 
 
 def descending_bits(scores: np.ndarray) -> np.ndarray:
@@ -129,16 +131,33 @@ def _stable(keys_G: np.ndarray) -> np.ndarray:
     return result
 
 
-def within_unit_norm(rows_NK: np.ndarray) -> np.ndarray:
-    """The float32 rows, divided by one power of two if any is longer than about 1.
+def near_unit_norm(rows_NK: np.ndarray, *, each: bool = False) -> np.ndarray:
+    """The finite rows in float32, times a power of two if they are longer than about 1 or tiny.
 
-    Such a division is exact and changes no ranking; inner products then stay within (-2, 2).
+    One power for all, by the longest row; with ``each`` one for every row. Inner products then
+    stay within (-2, 2) and do not vanish. Powers of two are exact, so no ranking of a gallery
+    changes when it has one power and each query its own.
     """
-    with np.errstate(over="ignore"):
-        largest = math.sqrt(float(np.vecdot(rows_NK, rows_NK).max()))
-    if largest == math.inf:
-        largest = float(np.abs(rows_NK).max()) * math.sqrt(rows_NK.shape[1])
-    if largest <= 1.2:
-        return rows_NK
-    shrunk: np.ndarray = np.ldexp(rows_NK, -math.frexp(largest)[1])
-    return shrunk
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        made_NK = np.asarray(rows_NK, dtype=np.float32)
+        squares_N = np.vecdot(made_NK, made_NK)
+    least = squares_N.min() if each else squares_N.max()
+    if squares_N.max() <= _LONGEST**2 and least >= _SHORTEST**2:
+        return made_NK
+    wide = np.float64 if rows_NK.dtype.itemsize > 4 else np.float32
+    blocks = [slice(start, start + _ROWS) for start in range(0, len(rows_NK), _ROWS)]
+    largest_N = np.concatenate([np.abs(rows_NK[some].astype(wide)).max(axis=1) for some in blocks])
+    part_N, power_N = np.frexp(largest_N.astype(np.float64))
+    power_N += np.frexp(part_N * math.sqrt(rows_NK.shape[1]))[1]
+    if not each:
+        power_N[:] = power_N.max()
+    scaled_NK = np.empty(rows_NK.shape, dtype=np.float32)
+    with np.errstate(under="ignore"):
+        for some in blocks:
+            np.ldexp(
+                rows_NK[some].astype(wide),
+                -power_N[some, None],
+                out=scaled_NK[some],
+                casting="same_kind",
+            )
+    return scaled_NK

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from sdml.retrieval.ranking import within_unit_norm
+from sdml.retrieval.ranking import near_unit_norm
 
 _TILE_BYTES = 2**23  # of rows made at a time
 _SUSPECTS = 4096
@@ -21,15 +21,19 @@ class Rows:
     """Float32 rows whose inner products are scores within (-2, 2).
 
     ``represented`` makes rows no longer than 1 of codes, and must give the same for the same code
-    wherever it stands. Without it the codes are the rows; if some are longer than 1, all are
-    divided by one power of two, which changes no ranking.
+    wherever it stands. Without it the codes are the rows, scaled by a power of two if need be,
+    which changes no ranking: one for all of a gallery, one for ``each`` of the queries.
     """
 
     def __init__(
-        self, codes_NK: np.ndarray, represented: Callable[[np.ndarray], np.ndarray] | None = None
+        self,
+        codes_NK: np.ndarray,
+        represented: Callable[[np.ndarray], np.ndarray] | None = None,
+        *,
+        each: bool = False,
     ) -> None:
         if represented is None:
-            codes_NK = within_unit_norm(np.asarray(codes_NK, dtype=np.float32))
+            codes_NK = near_unit_norm(codes_NK, each=each)
         self._codes_NK = codes_NK
         self._represented = represented
         self.width = codes_NK.shape[1] if represented is None else self.some(slice(1)).shape[1]
@@ -60,12 +64,12 @@ def repeated_rows(rows: Rows) -> tuple[np.ndarray, np.ndarray] | None:
     tie exactly.
     """
     # Equal rows have equal sums: only rows that share theirs need a closer look.
-    sums_N = np.concatenate([tile.sum(axis=1) for _, tile in rows.tiles()])
-    sorted_N = np.sort(sums_N)
-    shared = sorted_N[1:][sorted_N[1:] == sorted_N[:-1]]
-    if not shared.size:
-        return None
-    suspects = np.flatnonzero(np.isin(sums_N, shared))
+    suspects = _repeated(np.concatenate([tile.sum(axis=1) for _, tile in rows.tiles()]))
+    if len(suspects) > _SUSPECTS:  # of posteriors all sums are 1: other sums tell them apart
+        weights_K = np.random.default_rng(0).standard_normal(rows.width, dtype=np.float32)
+        parts = np.array_split(suspects, -(-len(suspects) // _SUSPECTS))
+        sums_S = np.concatenate([(rows.some(part) * weights_K).sum(axis=1) for part in parts])
+        suspects = suspects[_repeated(sums_S)]
     seen: dict[bytes, int] = {}
     first_S = np.empty(len(suspects), dtype=np.intp)
     for start in range(0, len(suspects), _SUSPECTS):
@@ -76,3 +80,9 @@ def repeated_rows(rows: Rows) -> tuple[np.ndarray, np.ndarray] | None:
             first_S[place] = seen.setdefault(digest, row)
     repeats_S = first_S != suspects
     return (suspects[repeats_S], first_S[repeats_S]) if repeats_S.any() else None
+
+
+def _repeated(values_N: np.ndarray) -> np.ndarray:
+    """The places of values that stand elsewhere too."""
+    sorted_N = np.sort(values_N)
+    return np.flatnonzero(np.isin(values_N, sorted_N[1:][sorted_N[1:] == sorted_N[:-1]]))

@@ -93,7 +93,8 @@ def evaluate_sampled(
                 what=name,
                 most_bytes=block_bytes // (2 * len(modalities)),
             )
-            for role, given in (("query", asked), ("gallery", modalities))
+            # Galleries first: an error then names a row of the modality, not of the sample.
+            for role, given in (("gallery", modalities), ("query", asked))
             for name, (codes, _) in given.items()
         }
         moves: dict[str, np.ndarray] = {}

@@ -60,9 +60,11 @@ def search(
     Raises DataError for codes that are empty, not finite or of different widths, UserError for a
     depth below 1, SubspaceError for ``posterior`` without P.
     """
-    if top_k < 1 or block_bytes < 1:
+    workers = torch.get_num_threads() if threads is None else threads
+    if top_k < 1 or block_bytes < 1 or workers < 1:
         raise UserError(
-            f"top_k and block_bytes must be at least 1; received {top_k} and {block_bytes}"
+            f"top_k, block_bytes and threads must be at least 1; received {top_k}, {block_bytes} "
+            f"and {workers}"
         )
     if np.ndim(query_QK) != 2 or np.ndim(gallery_GK) != 2 or 0 in np.shape(gallery_GK):
         raise DataError(
@@ -111,7 +113,6 @@ def search(
         for row in range(0, len(unit_QK), queries)
     ]
     scores_S = np.empty(step * queries, dtype=np.float32)
-    workers = threads or torch.get_num_threads()
     with ThreadPoolExecutor(workers) as pool:
         run: Run = pool.map if workers > 1 else map
         for start in range(0, len(gallery_GK), step):

@@ -14,7 +14,7 @@ import numpy as np
 from sdml.errors import DataError, UserError
 from sdml.retrieval.average_precision import BLOCK_BYTES
 from sdml.retrieval.search import SearchResult, search
-from sdml.retrieval.similarity import Similarity
+from sdml.retrieval.similarity import Similarity, checked_codes
 
 
 def search_shards(
@@ -27,27 +27,33 @@ def search_shards(
     temperature: float | None = None,
     block_bytes: int = BLOCK_BYTES,
     threads: int | None = None,
+    names: Sequence[str] | None = None,
 ) -> SearchResult:
     """The ``top_k`` best items of all shards for each query; indices count through the shards.
 
-    Shards are codes (G, K), perhaps memory-mapped; one is read at a time. Raises what ``search``
-    raises, and DataError for no shard at all.
+    Shards are codes (G, K), perhaps memory-mapped; one is read at a time. ``names`` call them in
+    errors, by default by number. Raises what ``search`` raises, and DataError for no shard at all.
     """
     if not shards:
         raise DataError("a gallery must have at least one shard; received none: name its codes")
-    found = [
-        search(
-            query_QK,
-            shard_GK,
-            top_k,
-            similarity=similarity,
-            projection_KC=projection_KC,
-            temperature=temperature,
-            block_bytes=block_bytes,
-            threads=threads,
-        )
-        for shard_GK in shards
-    ]
+    checked_codes(query_QK, "query")
+    found = []
+    for number, shard_GK in enumerate(shards):
+        try:
+            part = search(
+                query_QK,
+                shard_GK,
+                top_k,
+                similarity=similarity,
+                projection_KC=projection_KC,
+                temperature=temperature,
+                block_bytes=block_bytes,
+                threads=threads,
+            )
+        except DataError as error:
+            name = f"shard {number} (counted from 0)" if names is None else names[number]
+            raise DataError(f"{name}: {error}") from error
+        found.append(part)
     return merge(found, [len(shard_GK) for shard_GK in shards], top_k)
 
 

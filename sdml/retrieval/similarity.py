@@ -55,8 +55,10 @@ def projection_temperature(projection_KC: np.ndarray) -> float:
 def checked_codes(codes_NK: np.ndarray, what: str) -> np.ndarray:
     """The codes, unchanged. Raises DataError unless they are a finite, non-empty matrix."""
     codes_NK = _matrix(codes_NK, what)
-    if codes_NK.dtype == np.float32 and np.isfinite(np.vecdot(codes_NK, codes_NK)).all():
-        return codes_NK  # one pass, and nearly always the answer; squares may overflow
+    if codes_NK.dtype == np.float32:
+        with np.errstate(over="ignore", invalid="ignore"):
+            if np.isfinite(np.vecdot(codes_NK, codes_NK)).all():
+                return codes_NK  # one pass, and nearly always the answer; squares may overflow
     for start in range(0, len(codes_NK), _ROWS):
         finite = np.isfinite(codes_NK[start : start + _ROWS]).all(axis=1)
         if not finite.all():

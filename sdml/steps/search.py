@@ -138,7 +138,7 @@ def search(
 def _in_files(query_QK: npt.NDArray[Any], rows: range, files: Sequence[Path], top: int) -> Found:
     """The hits among codes in files, each memory-mapped."""
     shards = [open_codes(file) for file in files]
-    found = search_shards(query_QK, shards, top)
+    found = search_shards(query_QK, shards, top, names=[str(file) for file in files])
     starts = np.cumsum([0, *(len(shard_GK) for shard_GK in shards)])
     file_QT = np.searchsorted(starts, found.indices_QT, side="right") - 1
     row_QT = found.indices_QT - starts[file_QT]

@@ -219,3 +219,31 @@ def test_the_order_in_which_queries_are_ranked_does_not_matter(
         scores = score(query, gallery, *labels, Protocol())
         made.append((scores.ap_Q.tolist(), scores.ap_at_k_Q.tolist(), scores.curves))
     assert made[0] == made[1]
+
+
+@pytest.mark.parametrize(
+    ("dtype", "query_size", "gallery_size"),
+    [
+        (np.float32, 1e-25, 1e-25),
+        (np.float32, 1e30, 1e-30),
+        (np.float64, 1e39, 1),
+        (np.float64, 1e-300, 1e300),
+    ],
+)
+def test_the_size_of_codes_that_are_compared_as_they_are_does_not_matter(
+    dtype: type, query_size: float, gallery_size: float
+) -> None:
+    rng = np.random.default_rng(0)
+    query_QK, gallery_GK = rng.normal(size=(20, 8)), rng.normal(size=(60, 8))
+    labels_Q, labels_G = rng.integers(0, 3, 20), rng.integers(0, 3, 60)
+    plain = score(query_QK, gallery_GK, labels_Q, labels_G, Protocol())
+    query_QK *= query_size
+    query_QK[3] *= 1e5  # a ranking knows nothing of the other queries
+    made = score(
+        query_QK.astype(dtype),
+        (gallery_GK * gallery_size).astype(dtype),
+        labels_Q,
+        labels_G,
+        Protocol(),
+    )
+    assert made.ap_Q == pytest.approx(plain.ap_Q, rel=1e-12)

@@ -33,3 +33,17 @@ def test_rows_made_in_tiles_are_those_made_at_once(monkeypatch: pytest.MonkeyPat
     assert [place.stop for place, _ in tiles] == [7, 14, 21, 28, 35, 42, 49, 50]
     assert (np.concatenate([tile for _, tile in tiles]) == whole).all()
     assert (made.some(np.array([3, 1])) == whole[[3, 1]]).all()
+
+
+def test_rows_of_equal_sums_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    odds = rng.integers(1, 40, (900, 3))
+    codes = (odds / odds.sum(axis=1, keepdims=True)).astype(np.float32)  # as posteriors are
+    codes[[5, 700]] = codes[[880, 3]]
+    every = repeated_rows(Rows(codes))
+    monkeypatch.setattr(module, "_SUSPECTS", 16)
+    few = repeated_rows(Rows(codes))
+    assert every is not None
+    assert few is not None
+    assert [part.tolist() for part in few] == [part.tolist() for part in every]
+    assert {880, 700} <= set(few[0].tolist())

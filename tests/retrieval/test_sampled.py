@@ -160,3 +160,15 @@ def test_95_of_100_intervals_hold_the_exact_figure() -> None:
     # 0.95 within four standard deviations of a share of 400.
     for name, count in held.items():
         assert 0.906 <= count / rounds <= 0.994, (name, count)
+
+
+def test_an_error_names_the_row_of_the_modality() -> None:
+    modalities = collection(0, image=300, text=300)
+    modalities["text"][0][281] = np.nan
+    with pytest.raises(DataError, match=r"text: .* in row 281"):
+        evaluate_sampled(
+            modalities,
+            sample=QuerySample(queries=299),
+            protocol=Protocol(),
+            similarities=["cosine"],
+        )

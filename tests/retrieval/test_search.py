@@ -180,3 +180,31 @@ def test_bad_input_is_refused() -> None:
         search(np.eye(2), np.full((1, 2), np.inf), 1)
     with pytest.raises(SubspaceError, match="projection"):
         search(np.eye(2), np.eye(2), 1, similarity="posterior")
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_codes_may_lie_in_memory_in_any_order(dtype: type) -> None:
+    rng = np.random.default_rng(0)
+    query_QK = rng.normal(size=(2, 6)).astype(np.float32)
+    packed = np.zeros(40, dtype=[("flag", "u1"), ("code", dtype, 6)])
+    packed["code"] = rng.normal(size=(40, 6))
+    for gallery_GK in (packed["code"], packed["code"][::-1], packed["code"][:, ::-1]):
+        found = search(query_QK, gallery_GK, 5)
+        wanted = search(query_QK, gallery_GK.copy(order="C"), 5)
+        assert found.indices_QT.tolist() == wanted.indices_QT.tolist()
+
+
+def test_squares_that_overflow_are_no_cause_for_alarm() -> None:
+    codes = np.random.default_rng(0).normal(size=(40, 6)).astype(np.float32)
+    wanted = search(codes[:2], codes, 5).indices_QT.tolist()
+    assert (
+        search(codes[:2] * np.float32(1e22), codes * np.float32(1e25), 5).indices_QT.tolist()
+        == wanted
+    )
+    assert np.isinf(squared_lengths(codes * np.float32(1e25))).all()
+
+
+def test_threads_must_be_positive() -> None:
+    codes = np.eye(3, dtype=np.float32)
+    with pytest.raises(UserError, match=r"threads must be at least 1; .* and -1"):
+        search(codes, codes, 2, threads=-1)

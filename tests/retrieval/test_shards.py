@@ -65,3 +65,17 @@ def test_places_beyond_what_32_bits_hold_are_kept() -> None:
     codes = np.eye(2, dtype=np.float32)
     found = merge([search(codes, codes, 2)] * 2, [2**31, 2], 2)
     assert found.indices_QT[0].tolist() == [0, 2**31]
+
+
+def test_the_shard_that_is_wrong_is_named() -> None:
+    codes = np.eye(4, dtype=np.float32)
+    bad = codes.copy()
+    bad[2, 1] = np.nan
+    with pytest.raises(
+        DataError, match=r"^shard 1 \(counted from 0\): gallery from row 0: .*row 2"
+    ):
+        search_shards(codes, [codes, bad], 2)
+    with pytest.raises(DataError, match=r"^b.npy: .* one width"):
+        search_shards(codes, [codes, codes[:, :3]], 2, names=["a.npy", "b.npy"])
+    with pytest.raises(DataError, match=r"^query: codes must be finite"):
+        search_shards(bad, [codes, codes], 2)
