@@ -59,7 +59,7 @@ def parse_experiment(
     """
     try:
         data = yaml.load(text, Loader=_UniqueKeys)  # noqa: S506  (a SafeLoader)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:  # the latter for a date that is none
         line = " ".join(str(error).split())
         raise ExperimentError(f"{where}: not valid YAML: {line}") from error
     if not isinstance(data, dict):
@@ -129,7 +129,10 @@ def _fill(value: Any, environment: Mapping[str, str], path: tuple[str, ...]) -> 
         return str(default)
 
     text = _VARIABLE.sub(found, value)
-    typed = yaml.safe_load(text) if text else text
+    try:
+        typed = yaml.safe_load(text) if text else text
+    except (yaml.YAMLError, ValueError):  # a path may look like anything
+        return text
     return typed if isinstance(typed, int | float) else text
 
 

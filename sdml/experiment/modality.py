@@ -122,7 +122,7 @@ class ModalitySettings(Settings):
             return data
         names = TrainingSettings.keys_allowed()
         here = {key: value for key, value in data.items() if key in names}
-        if not here:
+        if not here or not isinstance(data.get("training", {}), dict):
             return data
         rest = {key: value for key, value in data.items() if key not in names}
         return {**rest, "training": {**rest.get("training", {}), **here}}

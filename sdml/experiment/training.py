@@ -99,7 +99,7 @@ class TrainingSettings(Settings):
     )
     weight_decay: Annotated[Number, Field(ge=0)] = _chosen("weight_decay")
     hidden: tuple[Annotated[Whole, Field(ge=1)], ...] = _chosen("hidden")
-    seed: Annotated[Whole, Field(ge=0)] = 0
+    seed: Annotated[Whole, Field(ge=0, lt=2**32)] = 0  # more, and torch repeats itself
     selection: Literal["val_sup", "val_total", "last"] = _chosen("selection")
     ridge_share: Annotated[Number, Field(ge=0, lt=1)] = _chosen("ridge_share")
     least_batches: Annotated[Whole, Field(ge=1)] = _chosen("least_batches")

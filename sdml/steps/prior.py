@@ -13,11 +13,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sdml.errors import ExperimentError, IntegrityError, NotFoundError
+from sdml.errors import ExperimentError, IntegrityError, NotFoundError, UserError
 from sdml.experiment import SplitName, TrainingSettings
 from sdml.features import Split, load_split
 from sdml.steps.context import Context, read_subspace
-from sdml.steps.contract import base_subspace
+from sdml.steps.contract import base_subspace, stored_subspace
 from sdml.steps.identity import BEST_EPOCH, flat, training_identity
 from sdml.store import Version
 from sdml.subspace import Subspace
@@ -118,6 +118,7 @@ def select_prior(context: Context, *, modalities: Sequence[str] | None = None) -
     Raises:
         ExperimentError: there is no such modality, or the file does not ask for a prior.
         NotFoundError: one of them has no candidate.
+        UserError: the best one was selected before another one, which is newer.
     """
     asked = context.experiment.subspace
     if asked.kind != "prior":
@@ -171,6 +172,13 @@ def select_prior(context: Context, *, modalities: Sequence[str] | None = None) -
             **{f"prior-{name}": version.path for name, version in candidates.items()},
         },
     )
+    newest = stored_subspace(context)
+    if newest is None or newest.path != version.path:
+        raise UserError(
+            f"the prior of {best} was selected before, as {version.uri}, and another one after it, "
+            f"which stays the subspace: {newest.uri if newest else 'none'}: learn it anew with "
+            "another seed, or in another collection"
+        )
     logger.info("selected the prior of %s among %s: %s", best, ", ".join(scores), version.uri)
     return SelectedPrior(subspace=version.uri, modality=best, scores=scores)
 

@@ -104,7 +104,8 @@ def sweep(
 ) -> Swept:
     """Train the encoder of one modality once with each of the settings, and publish all.
 
-    What the file itself asks for is published last, so that it is the newest encoder then.
+    What the file itself asks for is published last, so that it is the newest encoder then; if it
+    was stored before other encoders, a copy of it is published.
 
     Args:
         modality: a name in the experiment file.
@@ -134,7 +135,9 @@ def sweep(
     start = time.perf_counter()
     first = planned(context, modality, settings[0], features)
     plans = [_with(first, each) for each in settings]
+    own = decided(settings_of(context, modality, None), find_device(settings[0].device))
     work = Work(
+        own=own,
         tags=first.tags(pipeline_run),
         names=_names(modality, settings),
         parent=parent_run,
@@ -148,10 +151,16 @@ def sweep(
             collection = context.experiment.collection
             run = context.tracker.start(collection, f"sweep {modality}", tags=tags)
             work = replace(work, parent=opened.enter_context(ending(run)).id)
-        made: list[tuple[Made | TrainingError, bool]] = []
-        for begin in range(0, len(plans), at_once or len(plans)):
-            places = range(begin, min(begin + (at_once or len(plans)), len(plans)))
-            made += train_group(work, {place: plans[place] for place in places})
+        order = sorted(range(len(plans)), key=lambda place: plans[place].settings == own)
+        found: dict[int, tuple[Made | TrainingError, bool]] = {}
+        size = at_once or len(plans)
+        for begin in range(0, len(plans), size):
+            group = sorted(order[begin : begin + size])
+            found |= train_group(work, {place: plans[place] for place in group})
+        made = [found[place] for place in range(len(plans))]
+        last, reused = found[order[-1]]
+        if plans[order[-1]].settings == own and reused and isinstance(last, Made):
+            made[order[-1]] = replace(last, encoder=_newest(context, last.encoder)), True
         failures = [str(each) for each, _ in made if isinstance(each, TrainingError)]
         if failures:
             raise TrainingError(
@@ -180,6 +189,27 @@ def sweep(
         ),
         seconds=seconds,
     )
+
+
+def _newest(context: Context, encoder: str) -> str:
+    """The URI of an encoder, or of a new copy if another one has been stored after it."""
+    catalog = context.catalog
+    stored = catalog.get(encoder)
+    manifest = stored.manifest
+    made_for = manifest.made_from["subspace"]
+    newest = catalog.latest(
+        "encoder", manifest.modality, where=lambda other: other.made_from["subspace"] == made_for
+    )
+    if newest.path == stored.path:
+        return encoder
+    return catalog.publish(
+        "encoder",
+        modality=manifest.modality,
+        objects={record.name: catalog.local(stored, record.name) for record in manifest.objects},
+        settings=manifest.settings,
+        made_from=manifest.made_from,
+        seed=manifest.seed,
+    ).uri
 
 
 def _with(plan: Plan, settings: TrainingSettings) -> Plan:

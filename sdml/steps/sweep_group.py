@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from sdml.errors import Interrupted, TrainingError
+from sdml.experiment import TrainingSettings
 from sdml.steps.plan import Plan
 from sdml.steps.train import (
     Made,
@@ -15,7 +16,6 @@ from sdml.steps.train import (
     log_inputs,
     log_result,
     publish,
-    settings_of,
     use_again,
 )
 from sdml.store import CheckpointSlot
@@ -28,8 +28,14 @@ OnEpochs = Callable[[Sequence[EpochRecord], int], None]
 
 @dataclass(frozen=True, kw_only=True)
 class Work:
-    """What all groups of a sweep have in common; ``names`` are those of the tracking runs."""
+    """What all groups of a sweep have in common.
 
+    Attributes:
+        own: the settings that the file itself asks for; their encoder is published last.
+        names: of the tracking runs, by place.
+    """
+
+    own: TrainingSettings
     tags: dict[str, str]
     names: list[str]
     parent: str | None
@@ -38,7 +44,9 @@ class Work:
     reuse: bool
 
 
-def train_group(work: Work, plans: Mapping[int, Plan]) -> list[tuple[Made | TrainingError, bool]]:
+def train_group(
+    work: Work, plans: Mapping[int, Plan]
+) -> dict[int, tuple[Made | TrainingError, bool]]:
     """Take what is stored and train the others at once; whether each was stored."""
     stored = {place: plan.stored() if work.reuse else "" for place, plan in plans.items()}
     if any(stored.values()) and _slot(plans).load() is not None:
@@ -64,7 +72,7 @@ def train_group(work: Work, plans: Mapping[int, Plan]) -> list[tuple[Made | Trai
         missing = {place: plan for place, plan in plans.items() if not stored[place]}
         if missing:
             made |= _trained(work, missing, runs)
-    return [(made[place], bool(stored[place])) for place in plans]
+    return {place: (made[place], bool(stored[place])) for place in plans}
 
 
 def _trained(
@@ -90,10 +98,9 @@ def _trained(
         on_epoch=record,
         stop=work.stop,
     )
-    own = settings_of(first.context, first.modality, None)
     made: dict[int, Made | TrainingError] = {}
     for place, result in sorted(
-        zip(places, fitted, strict=True), key=lambda each: plans[each[0]].settings == own
+        zip(places, fitted, strict=True), key=lambda each: plans[each[0]].settings == work.own
     ):
         if isinstance(result, TrainingError):
             made[place] = result

@@ -111,6 +111,7 @@ class TurnsLearner(BatchedLearner):
         losses = [self._nothing_3] * len(self._learners)
         for number, learner in enumerate(self._learners):
             if number not in self.given_up:
+                learner.epoch = self.epoch
                 losses[number] = learner.measure(blocks())
         return torch.stack(losses)
 

@@ -94,8 +94,9 @@ class BatchedState:
         """
         number = self.epochs + 1
         start, samples = self._clock(), 0
+        self._learner.epoch = number  # also where a checkpoint has all of its batches
         for batches in self._drawn(number):
-            self._learner.epoch, self._learner.batch = number, self.batches
+            self._learner.batch = self.batches
             self._losses.append(self._learner.step(batches))
             samples += len(batches[0][0])
             look()

@@ -24,6 +24,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from sdml.errors import TrainingError
 from sdml.experiment import TrainingSettings
 from sdml.networks import Encoder
 from sdml.retrieval.similarity import projection_temperature
@@ -31,6 +32,7 @@ from sdml.tensorfile import pack, unpack
 from sdml.training.data import Samples
 from sdml.training.optimised import Arrays, copied
 from sdml.training.ridge import regressed
+from sdml.training.threads import thread_count
 
 MOST_SAMPLES = 2000
 """Of a regression; the cost grows with their cube."""
@@ -108,12 +110,22 @@ class Parts:
             trained: those of the trained part.
             regressions: what the other part is taken from.
             first: hands everybody what a function returns on the first of several processes.
+
+        Raises:
+            TrainingError: the features are too small for float32 weights.
         """
         if self.trained is self.whole:
             return trained
         made = first(lambda: pack(self._joined(trained, regressions), {}))
-        return unpack(made or b"", "the parts of an encoder")[0]
+        joined, _ = unpack(made or b"", "the parts of an encoder")
+        if not all(np.isfinite(values).all() for values in joined.values()):
+            raise TrainingError(
+                "an encoder must have finite weights, but the features are so small that theirs "
+                "are infinite in float32: scale them, for instance with transform: standardize"
+            )
+        return joined
 
+    @thread_count(1)  # so that the bits are those of any number of threads
     def _joined(self, trained: Arrays, regressions: Regressions) -> Arrays:
         regression, length, rows_ND = regressions.of(self.whole)
         network = Encoder(

@@ -81,6 +81,7 @@ class TrainingState:
         settings = self._settings
         start = self._clock()
         samples = 0
+        self._learner.epoch = number  # also where a checkpoint has all of its batches
         if not self.batches:
             self._guess(number)
         for features_BD, targets_BC in self._training.batches(
@@ -90,7 +91,7 @@ class TrainingState:
             drop_last=settings.drop_last,
             done=self.batches,
         ):
-            self._learner.epoch, self._learner.batch = number, self.batches
+            self._learner.batch = self.batches
             self._losses.append(self._learner.step(features_BD, targets_BC))
             samples += len(features_BD)
             look()

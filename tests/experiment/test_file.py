@@ -73,6 +73,13 @@ def test_variables_are_filled_in_and_typed() -> None:
     assert experiment.modalities["a"].source == "/data/x.npz"
 
 
+@pytest.mark.parametrize("value", ["/data/a: b: c", "@x", "%x", "2024-13-45", "[", "- a"])
+def test_a_variable_may_hold_what_is_no_yaml(value: str) -> None:
+    text = MINIMAL + "store: ${STORE}\n"
+    made = parse_experiment(text, folder=Path("/b"), environment={"STORE": value})
+    assert made.store == str(Path("/b") / value)
+
+
 def test_an_empty_variable_counts_as_unset() -> None:
     text = MINIMAL + "store: ${STORE:-fallback}\n"
     assert parse_experiment(text, folder=Path("/b"), environment={"STORE": ""}).store == (
@@ -133,6 +140,12 @@ REFUSED = {
         MINIMAL + "training: {method: classifier, squared: true}",
         "squared: nothing that method classifier has a choice of",
     ),
+    "a training that is no mapping": (
+        "collection: a\nmodalities: {a: {source: x, training: null, epochs: 3}}",
+        "modalities.a.training",
+    ),
+    "a date that is none": (MINIMAL + "subspace: {classes: [2024-02-30]}", "not valid YAML"),
+    "a seed that torch would cut off": (MINIMAL + "training: {seed: 4294967296}", "training.seed"),
     "too much noise": (
         "collection: c\nmodalities: {image: {source: a.npz, train_labels: {noise: 0.9}}}",
         "modalities.image.train_labels.noise",

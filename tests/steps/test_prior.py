@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sdml.errors import ExperimentError, Interrupted, NotFoundError, SubspaceError
+from sdml.errors import ExperimentError, Interrupted, NotFoundError, SubspaceError, UserError
 from sdml.retrieval.similarity import projection_temperature
 from sdml.steps.context import Context, read_subspace
 from sdml.steps.contract import stored_settings, stored_subspace
@@ -80,8 +80,10 @@ def test_the_best_scored_prior_is_the_subspace(drcl: MakeContext) -> None:
     assert (lengths > 1.1).all()  # the temperature is learned
     assert projection_temperature(subspace.projection_KC) == 1
     assert select_prior(context) == made
-    alone = select_prior(context, modalities=["text"])
-    assert alone.modality == "text"
+    other = next(name for name in MODALITIES if name != made.modality)
+    assert select_prior(context, modalities=[other]).modality == other
+    with pytest.raises(UserError, match=f"the prior of {made.modality} was selected before"):
+        select_prior(context)
 
 
 def test_the_score_is_the_best_epochs(drcl: MakeContext) -> None:

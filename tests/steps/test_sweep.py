@@ -67,7 +67,9 @@ def test_what_is_stored_is_not_trained_again(make: MakeContext, tmp_path: Path) 
     own = train(context, "image")
     first = swept(context, 0.2, 0.5)
     assert [each.reused for each in first.encoders] == [False, True]
-    assert first.encoders[1].encoder == own.encoder
+    copy, stored = (context.catalog.get(uri) for uri in (first.encoders[1].encoder, own.encoder))
+    assert copy.path != stored.path  # a newer one, so that it is taken
+    assert copy.manifest.objects == stored.manifest.objects
     before = tiny.checksums(tmp_path / "store")
     again = swept(context, 0.5, 0.2)
     assert [each.reused for each in again.encoders] == [True, True]
@@ -132,11 +134,24 @@ def test_under_a_given_parent_there_is_no_other(make: MakeContext) -> None:
     assert [run.parent for run in runs(context)[1:]] == [parent.id] * 2
 
 
-def test_what_the_file_asks_for_is_the_newest(make: MakeContext) -> None:
-    context = make("image")
+@pytest.mark.parametrize(
+    ("training", "at_once", "trained_before"),
+    [({}, None, False), ({}, 1, False), ({}, None, True), ({"precision": "auto"}, None, False)],
+    ids=["at once", "one by one", "trained before", "decided precision"],
+)
+def test_what_the_file_asks_for_is_the_newest(
+    make: MakeContext, training: dict[str, Any], at_once: int | None, trained_before: bool
+) -> None:
+    context = make("image", training=training)
     prepared = prepare(context)
-    swept(context, 0.5, 0.7, 0.9)
+    if trained_before:
+        train(context, "image")
+    swept(context, 0.5, 0.7, 0.9, at_once=at_once)
     subspace = context.catalog.get(prepared.subspace).path
+    (newest,) = newest_encoders(context, subspace=subspace)
+    assert newest.manifest.settings["lambda"] == 0.5
+    swept(context, 0.3)
+    swept(context, 0.5, 0.7)
     (newest,) = newest_encoders(context, subspace=subspace)
     assert newest.manifest.settings["lambda"] == 0.5
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -15,9 +16,11 @@ from sdml.experiment import TrainingSettings
 from sdml.objectives import drcl_loss, generalised_cross_entropy
 from sdml.subspace import Subspace
 from sdml.training import FitResult, fit
+from sdml.training.batched import fit_batched
 from sdml.training.consistency import ConsistencyLearner
 from sdml.training.data import Samples
 from sdml.training.encoder_file import encoder_from_bytes, encoder_to_bytes
+from sdml.training.history import history_to_json
 from sdml.training.prior import PRIOR, PriorLearner
 from tests.training.slot import MemorySlot
 from tests.training.trainee import SUBSPACE, modality
@@ -179,15 +182,31 @@ def fitted(**given: Any) -> FitResult:
 
 
 @pytest.mark.parametrize("kind", [None, PriorLearner])
-def test_a_stopped_training_ends_as_an_uninterrupted_one(kind: Any) -> None:
-    whole = fitted(settings=settings(), learner_type=kind)
-    slot, asked = MemorySlot(), iter([False] * 15 + [True])
+@pytest.mark.parametrize("asked", range(2, 16))  # between batches, before a validation, within it
+def test_a_stopped_training_ends_as_an_uninterrupted_one(kind: Any, asked: int) -> None:
+    chosen = settings(epochs=3, q_step=0.3, reference_bugs=True)  # q counts in the validation too
+    whole = fitted(settings=chosen, learner_type=kind)
+    slot, answers = MemorySlot(), iter([False] * asked + [True])
     with pytest.raises(Interrupted):
-        fitted(settings=settings(), learner_type=kind, checkpoint=slot, stop=lambda: next(asked))
-    again = fitted(settings=settings(), learner_type=kind, checkpoint=slot)
+        fitted(settings=chosen, learner_type=kind, checkpoint=slot, stop=lambda: next(answers))
+    again = fitted(settings=chosen, learner_type=kind, checkpoint=slot)
     assert again.resumed_from is not None
+    assert history_to_json(again.history) == history_to_json(whole.history)
     for name, array in whole.encoder_state.items():
         np.testing.assert_array_equal(array, again.encoder_state[name])
+
+
+def test_by_turns_a_stopped_validation_has_its_epochs_exponent() -> None:
+    data, chosen = modality(features=WIDTH, seed=0), settings(epochs=2, reference_bugs=True)
+    (whole,) = fit_batched(data, P, [chosen])
+    assert isinstance(whole, FitResult)
+    for asked in range(2, 12):
+        slot, answers = MemorySlot(), iter([False] * asked + [True] * 99)
+        with suppress(Interrupted):
+            fit_batched(data, P, [chosen], checkpoint=slot, stop=lambda a=answers: next(a))  # type: ignore[misc]
+        (again,) = fit_batched(data, P, [chosen], checkpoint=slot)
+        assert isinstance(again, FitResult)
+        assert history_to_json(again.history) == history_to_json(whole.history)
 
 
 def test_the_best_epoch_is_that_of_the_lowest_whole_loss() -> None:

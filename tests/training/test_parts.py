@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
+from sdml.errors import TrainingError
 from sdml.experiment import TrainingSettings
 from sdml.networks import Encoder
 from sdml.retrieval.similarity import projection_temperature
-from sdml.training import FitResult, fit
+from sdml.training import FitResult, TrainingData, fit
 from sdml.training import parts as module
 from sdml.training.batched import fit_batched
 from sdml.training.data import Samples
 from sdml.training.optimised import Arrays
 from sdml.training.parts import MOST_SAMPLES, Parts, Regressions
 from sdml.training.ridge import regressed
+from sdml.training.threads import thread_count
 from tests.training.trainee import SUBSPACE, modality
 
 P = SUBSPACE.projection_KC
@@ -121,3 +124,29 @@ def test_the_regression_of_a_seed_is_made_once(monkeypatch: pytest.MonkeyPatch) 
         alone = fit(DATA, P, own).encoder_state
         for name, array in alone.items():
             np.testing.assert_allclose(each.encoder_state[name], array, atol=1e-5)
+
+
+@pytest.mark.parametrize("threads", [2, 3])
+def test_the_regression_has_the_bits_of_any_number_of_threads(threads: int) -> None:
+    rng = np.random.default_rng(0)
+    wide = TrainingData(
+        features_ND=rng.normal(size=(150, 300)).astype(np.float32),
+        labels=rng.integers(0, 4, 150).astype(np.int32),
+        validation_features_ND=rng.normal(size=(20, 300)).astype(np.float32),
+        validation_labels=rng.integers(0, 4, 20).astype(np.int32),
+    )
+    made = []
+    for number in (1, threads):
+        given = Samples(wide.features_ND, wide.labels, classes=4, device=CPU, name="training")
+        parts = Parts.of(settings(hidden=[64, 64]), given, 4)
+        trained = fit(wide, P, parts.trained, threads=1).encoder_state
+        with thread_count(number):
+            made.append(parts.joined(trained, Regressions(given, P)))
+    for name, values in made[0].items():
+        assert (values == made[1][name]).all(), name
+
+
+def test_features_that_float32_weights_cannot_meet() -> None:
+    tiny = replace(DATA, features_ND=DATA.features_ND * np.float32(1e-40))
+    with pytest.raises(TrainingError, match=r"finite weights.*standardize"):
+        fit(tiny, P, settings())
