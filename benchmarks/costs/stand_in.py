@@ -7,6 +7,7 @@ nothing.
 
 from __future__ import annotations
 
+import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,11 +20,11 @@ from benchmarks.speed.modalities_process import CLASSES, SHAPES
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Write all files; returns the exit code."""
-    arguments = sys.argv[1:] if argv is None else argv
-    if len(arguments) != 1:
-        print("error: give one folder to write to", file=sys.stderr)
-        return 2
-    folder = Path(arguments[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.costs.stand_in", description=__doc__
+    )
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="where to write")
+    folder: Path = parser.parse_args(argv).folder
     folder.mkdir(parents=True, exist_ok=True)
     draw = np.random.default_rng(0)
     for name, shapes in SHAPES.items():

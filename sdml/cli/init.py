@@ -33,10 +33,12 @@ def _run(arguments: argparse.Namespace, console: Console) -> None:
     from sdml.steps.scaffold import scaffold
 
     made = scaffold(arguments.files, collection=arguments.collection, output=arguments.output)
+    unreadable = [f"{name}: not readable yet: {said}" for name, said in made.unreadable.items()]
     console.result(
-        {"file": str(made.output), "modalities": made.modalities},
+        {"file": str(made.output), "modalities": made.modalities, "unreadable": made.unreadable},
         [
             f"{made.output}: {', '.join(made.modalities)}",
-            f"next: sdml prepare {made.output}",
+            *unreadable,
+            f"next: {'correct that, then ' if unreadable else ''}sdml prepare {made.output}",
         ],
     )

@@ -26,7 +26,8 @@ def explain(error: ValidationError, model: type[HasKeys], prefix: Sequence[str |
         model: what was being validated.
         prefix: where in the file it stands.
     """
-    problems = error.errors()
+    # A default that depends on a key which is wrong is no mistake of its own.
+    problems = [each for each in error.errors() if each["type"] != "default_factory_not_called"]
     lines = [_one(problem, model, prefix) for problem in problems[:_SHOWN]]
     if len(problems) > _SHOWN:
         lines.append(f"and {len(problems) - _SHOWN} more")

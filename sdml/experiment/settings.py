@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Self
 
 from pydantic import Field, ValidationError, field_validator, model_validator
@@ -13,6 +14,8 @@ from sdml.experiment.explain import explain
 from sdml.experiment.modality import ModalitySettings
 from sdml.experiment.subspace import SubspaceSettings
 from sdml.experiment.training import TrainingSettings
+
+_HALF_AN_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+:/?(?!/)")  # one letter would be a drive
 
 
 class SweepSettings(Settings):
@@ -50,6 +53,13 @@ class Experiment(Settings):
     @classmethod
     def _collection_name(cls, value: str) -> str:
         return checked_name(value)
+
+    @field_validator("store")
+    @classmethod
+    def _store_address(cls, value: str) -> str:
+        if _HALF_AN_ADDRESS.match(value):
+            raise ValueError("an address has two slashes, as in s3://bucket/prefix")
+        return value
 
     @field_validator("modalities")
     @classmethod

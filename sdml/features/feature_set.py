@@ -215,7 +215,10 @@ def _check_classes(
     shown = ", ".join(map(repr, missing[:_SHOWN])) + (", …" if len(missing) > _SHOWN else "")
     problem = f"{where}: {len(missing)} of {len(classes)} classes have no training sample: {shown}"
     if settings.missing_class == "refuse":
-        raise DataError(f"{problem}: add samples, or set missing_class: warn")
+        raise DataError(
+            f"{problem}: name classes as the other modalities do, add samples, or set "
+            "missing_class: warn"
+        )
     logger.warning("%s", problem)
 
 

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from sdml.errors import IntegrityError, NotFoundError
-from sdml.experiment import TrainingSettings
+from sdml.experiment import ModalitySettings, TrainingSettings
 from sdml.features.stored import PREVIEWS
 from sdml.steps.context import origin
 from sdml.store import Catalog, Version
@@ -111,3 +111,11 @@ def partner_at(catalog: Catalog, path_or_uri: str) -> Partner:
     """
     encoder = catalog.get(path_or_uri)
     return Partner(encoder=encoder, features=catalog.get(origin(encoder, "features")))
+
+
+def recorded(settings: ModalitySettings) -> dict[str, Any]:
+    """What a feature set's manifest says; ``train_labels`` only where labels were made worse."""
+    said = {"keys", "split", "transform", "extractor"}
+    if not settings.train_labels.as_they_are:
+        said.add("train_labels")
+    return settings.model_dump(mode="json", include=said)

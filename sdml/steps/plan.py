@@ -13,7 +13,13 @@ from sdml.experiment import SplitName, TrainingSettings
 from sdml.features import Split, load_split
 from sdml.steps.context import Context
 from sdml.steps.contract import stored_subspace
-from sdml.steps.identity import PARTNER, Partner, stored_encoder, training_identity
+from sdml.steps.identity import (
+    PARTNER,
+    Partner,
+    recorded,
+    stored_encoder,
+    training_identity,
+)
 from sdml.steps.partner import check_paired, partner_codes, partner_for
 from sdml.store import Version
 from sdml.subspace import Subspace
@@ -106,6 +112,8 @@ def planned(
     settings = decided(settings, device)
     chosen = ranks.first_text(lambda: features or prepared(context, modality).uri)
     version = context.catalog.get(chosen)
+    if features is None and ranks.leads:
+        _compare_settings(context, modality, version)
     subspace_version, subspace = context.subspace_of(version)
     _check_method(context, settings, subspace_version, subspace)
     found = None
@@ -128,6 +136,19 @@ def planned(
         identity=identity,
         partner=found,
     )
+
+
+def _compare_settings(context: Context, modality: str, features: Version) -> None:
+    """Say so where the file has changed since the features were prepared."""
+    now, then = recorded(context.modality(modality)), features.manifest.settings
+    changed = sorted(key for key in {*now, *then} if now.get(key) != then.get(key))
+    if changed:
+        logger.warning(
+            "modality %s: its features were prepared with another %s and are used as they are: "
+            "run 'sdml prepare' to prepare them as the file says now",
+            modality,
+            ", ".join(changed),
+        )
 
 
 def _check_method(

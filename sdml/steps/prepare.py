@@ -7,12 +7,11 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from sdml.experiment import ModalitySettings
 from sdml.features import FeatureSet, Table, build_feature_set, other_objects, read_table
 from sdml.steps.context import Context, read_subspace
 from sdml.steps.contract import new_subspace, publish_subspace, require_subspace, stored_subspace
+from sdml.steps.identity import recorded
 from sdml.steps.shards import Parts
 from sdml.steps.sources import local_source, scratch_folder
 from sdml.store import Sealed
@@ -92,7 +91,7 @@ def prepare(
                 "features",
                 modality=name,
                 objects=objects,
-                settings=_recorded(settings),
+                settings=recorded(settings),
                 made_from={"subspace": version.path},
                 seed=settings.split.seed,
                 reuse=True,
@@ -127,11 +126,3 @@ def _objects(feature_set: FeatureSet) -> dict[str, bytes | Path | Sealed]:
         for split, file in feature_set.vectors.items()
     }
     return {**vectors, **other_objects(feature_set)}
-
-
-def _recorded(settings: ModalitySettings) -> dict[str, Any]:
-    """What the manifest says; ``train_labels`` only where labels were made worse."""
-    said = {"keys", "split", "transform", "extractor"}
-    if not settings.train_labels.as_they_are:
-        said.add("train_labels")
-    return settings.model_dump(mode="json", include=said)

@@ -30,10 +30,11 @@ _SHOWN = 12
 
 @dataclass(frozen=True, kw_only=True)
 class Scaffolded:
-    """The written file and the modalities in it."""
+    """The written file, the modalities in it, and why those cannot be read that cannot."""
 
     output: Path
     modalities: list[str]
+    unreadable: dict[str, str]
 
 
 def scaffold(files: Sequence[str], *, collection: str, output: Path) -> Scaffolded:
@@ -55,12 +56,17 @@ def scaffold(files: Sequence[str], *, collection: str, output: Path) -> Scaffold
         if "${" in _relative(source, output):
             raise DataError(f"{source}: ${{…}} in a path would be a variable: rename the file")
         sources[name] = source
-    sections = [_section(name, source, output) for name, source in sources.items()]
-    text = _HEAD.format(collection=_scalar(collection)) + "".join(sections)
+    unreadable: dict[str, str] = {}
+    text = _HEAD.format(collection=_scalar(collection))
+    for name, source in sources.items():
+        lines, problem = _section(name, source, output)
+        text += lines
+        if problem:
+            unreadable[name] = problem
     parse_experiment(text, where=str(output), folder=output.parent)
     with mapped_errors(output):
         write_file(output, text.encode())
-    return Scaffolded(output=output, modalities=list(sources))
+    return Scaffolded(output=output, modalities=list(sources), unreadable=unreadable)
 
 
 def _named(entry: str) -> tuple[str, Path]:
@@ -77,8 +83,8 @@ def _named(entry: str) -> tuple[str, Path]:
     return given, Path(path)
 
 
-def _section(name: str, source: Path, output: Path) -> str:
-    """The lines of one modality."""
+def _section(name: str, source: Path, output: Path) -> tuple[str, str]:
+    """The lines of one modality, and why it cannot be read, if it cannot."""
     labels = _label_file(source)
     with open_source(source, where=name) as opened:
         names = opened.names()
@@ -108,7 +114,7 @@ def _section(name: str, source: Path, output: Path) -> str:
         lines.append("  split: {validation: 0.1, validation_from: train, seed: 0}")
     lines.append("  # transform: [l2]              # none, l2, standardize (fitted on train)")
     lines.append("  # learning_rate: 1.0e-4        # overrides 'training' for this modality")
-    return "".join(f"  {line}\n" for line in lines)
+    return "".join(f"  {line}\n" for line in lines), problem
 
 
 def _first_readable(

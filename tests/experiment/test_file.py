@@ -140,6 +140,7 @@ REFUSED = {
         MINIMAL + "training: {method: classifier, squared: true}",
         "squared: nothing that method classifier has a choice of",
     ),
+    "half an address": (MINIMAL + "store: s3:/bucket/x", "two slashes, as in s3://bucket/prefix"),
     "a training that is no mapping": (
         "collection: a\nmodalities: {a: {source: x, training: null, epochs: 3}}",
         "modalities.a.training",
@@ -200,6 +201,18 @@ def test_refused_with_the_key_and_a_reason(text: str, expected: str) -> None:
     assert message.startswith("my.yaml: ")
     assert expected in message
     assert "\n" not in message
+
+
+def test_only_mistakes_are_counted_and_not_what_depends_on_them() -> None:
+    text = MINIMAL + "training: {method: drl, epochs: many, seed: x}"
+    with pytest.raises(ExperimentError) as caught:
+        parse_experiment(text, environment={})
+    message = str(caught.value)
+    assert "training.method" in message
+    assert "training.epochs" in message
+    assert "training.seed" in message
+    assert "default" not in message
+    assert "more" not in message
 
 
 def test_an_unreadable_file(tmp_path: Path) -> None:

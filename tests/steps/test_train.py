@@ -292,3 +292,14 @@ def test_several_labels_and_unlabelled_samples_train(make: MakeContext, tmp_path
     np.savez(tmp_path / "image.npz", **{**data, "y": hot})
     prepare(context)
     assert train(context, "image").epochs == 3
+
+
+def test_settings_that_changed_after_the_preparation_are_told(
+    make: MakeContext, caplog: pytest.LogCaptureFixture
+) -> None:
+    prepare(make("image"))
+    train(make("image"), "image")
+    assert "prepared with another" not in caplog.text
+    changed = make("image", modalities={"image": {"transform": "l2"}})
+    train(changed, "image")
+    assert "modality image: its features were prepared with another transform" in caplog.text

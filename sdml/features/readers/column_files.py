@@ -31,6 +31,7 @@ from sdml.features.table import AnyArray
 logger = logging.getLogger(__name__)
 
 _DEFAULT_KEY = KeySettings().features
+_LOOKED_AT = 1000  # cells of a column that is no number
 _CSV_BLOCK_BYTES = 1 << 26
 
 
@@ -82,7 +83,25 @@ class ColumnSource(Source):
         if len(numeric) < len(free):
             left = sorted(set(free) - set(numeric))
             logger.info("%s: columns that are not numeric are left out: %s", self.where, left)
+            for column in left:
+                self._look_for_numbers(column)
         return numeric, False
+
+    def _look_for_numbers(self, name: str) -> None:
+        """Warn of a column that was left out for a few cells."""
+        if not pa.types.is_string(self.schema.field(name).type):
+            return
+        texts = self.text_column(name)[:_LOOKED_AT]
+        wrong = [row for row, text in enumerate(texts) if text and not _reads_as_number(text)]
+        if wrong and 2 * len(wrong) < len(texts):
+            logger.warning(
+                "%s: column %r is left out, though most of it is numbers: row %d, counted from 0, "
+                "holds %r: correct or empty such cells to have it as a feature",
+                self.where,
+                name,
+                wrong[0],
+                texts[wrong[0]],
+            )
 
     def text_column(self, name: str) -> list[str]:
         """A column as texts, empty where nothing is written."""
@@ -244,6 +263,14 @@ def _is_list(kind: Any) -> bool:
 
 def _is_number(kind: Any) -> bool:
     return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind))
+
+
+def _reads_as_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _side_by_side(columns: pa.Table | pa.RecordBatch) -> AnyArray:

@@ -33,5 +33,7 @@ def test_it_is_prepared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_one_folder_is_needed(capsys: pytest.CaptureFixture[str]) -> None:
-    assert stand_in.main([]) == 2
-    assert capsys.readouterr().err.startswith("error: give one folder")
+    with pytest.raises(SystemExit) as ended:
+        stand_in.main([])
+    assert ended.value.code == 2
+    assert "required: FOLDER" in capsys.readouterr().err

@@ -56,6 +56,17 @@ def test_without_named_columns_every_numeric_one_counts(
     assert "columns that are not numeric are left out: ['name']" in caplog.text
 
 
+def test_a_column_that_is_left_out_for_one_cell_is_told(
+    tmp_path: Path, read: Read, caplog: pytest.LogCaptureFixture
+) -> None:
+    rows = "".join(f"{row},0,{'n.a.' if row == 3 else row / 2},u\n" for row in range(6))
+    path = csv(tmp_path / "a.csv", f"b,y,height,name\n{rows}")
+    assert features(read(path)).shape == (6, 1)
+    (told,) = [record for record in caplog.records if record.levelno == logging.WARNING]
+    assert "column 'height' is left out" in told.getMessage()
+    assert "row 3, counted from 0, holds 'n.a.'" in told.getMessage()
+
+
 def test_a_named_column_that_is_missing_is_not_replaced_by_others(
     tmp_path: Path, read: Read
 ) -> None:
