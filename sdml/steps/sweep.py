@@ -158,9 +158,6 @@ def sweep(
             group = sorted(order[begin : begin + size])
             found |= train_group(work, {place: plans[place] for place in group})
         made = [found[place] for place in range(len(plans))]
-        last, reused = found[order[-1]]
-        if plans[order[-1]].settings == own and reused and isinstance(last, Made):
-            made[order[-1]] = replace(last, encoder=_newest(context, last.encoder)), True
         failures = [str(each) for each, _ in made if isinstance(each, TrainingError)]
         if failures:
             raise TrainingError(
@@ -189,27 +186,6 @@ def sweep(
         ),
         seconds=seconds,
     )
-
-
-def _newest(context: Context, encoder: str) -> str:
-    """The URI of an encoder, or of a new copy if another one has been stored after it."""
-    catalog = context.catalog
-    stored = catalog.get(encoder)
-    manifest = stored.manifest
-    made_for = manifest.made_from["subspace"]
-    newest = catalog.latest(
-        "encoder", manifest.modality, where=lambda other: other.made_from["subspace"] == made_for
-    )
-    if newest.path == stored.path:
-        return encoder
-    return catalog.publish(
-        "encoder",
-        modality=manifest.modality,
-        objects={record.name: catalog.local(stored, record.name) for record in manifest.objects},
-        settings=manifest.settings,
-        made_from=manifest.made_from,
-        seed=manifest.seed,
-    ).uri
 
 
 def _with(plan: Plan, settings: TrainingSettings) -> Plan:

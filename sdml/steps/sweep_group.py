@@ -18,7 +18,7 @@ from sdml.steps.train import (
     publish,
     use_again,
 )
-from sdml.store import CheckpointSlot
+from sdml.store import Catalog, CheckpointSlot, Version
 from sdml.tracking import Run
 from sdml.training import EpochRecord
 from sdml.training.batched import fit_batched
@@ -64,14 +64,19 @@ def train_group(
             )
             runs[place] = opened.enter_context(ending(run))
             log_inputs(run, plan)
-            if stored[place]:
-                again = use_again(run, context.catalog.get(stored[place]), context)
-                log_result(run, context, again)
-                run.finish()
-                made[place] = again
         missing = {place: plan for place, plan in plans.items() if not stored[place]}
         if missing:
             made |= _trained(work, missing, runs)
+        for place, uri in stored.items():
+            if uri:
+                context = plans[place].context
+                version = context.catalog.get(uri)
+                if plans[place].settings == work.own:
+                    version = _newest(context.catalog, version)
+                again = use_again(runs[place], version, context)
+                log_result(runs[place], context, again)
+                runs[place].finish()
+                made[place] = again
     return {place: (made[place], bool(stored[place])) for place in plans}
 
 
@@ -113,6 +118,25 @@ def _trained(
         made[place] = found
     slot.clear()
     return made
+
+
+def _newest(catalog: Catalog, stored: Version) -> Version:
+    """An encoder, or a new copy of it if another one has been stored after it."""
+    manifest = stored.manifest
+    made_for = manifest.made_from["subspace"]
+    newest = catalog.latest(
+        "encoder", manifest.modality, where=lambda other: other.made_from["subspace"] == made_for
+    )
+    if newest.path == stored.path:
+        return stored
+    return catalog.publish(
+        "encoder",
+        modality=manifest.modality,
+        objects={record.name: catalog.local(stored, record.name) for record in manifest.objects},
+        settings=manifest.settings,
+        made_from=manifest.made_from,
+        seed=manifest.seed,
+    )
 
 
 def _identity(plans: Mapping[int, Plan]) -> str:

@@ -154,6 +154,7 @@ def test_what_the_file_asks_for_is_the_newest(
     swept(context, 0.5, 0.7)
     (newest,) = newest_encoders(context, subspace=subspace)
     assert newest.manifest.settings["lambda"] == 0.5
+    assert newest.uri in {run.logged_tags.get("encoder") for run in runs(context)}  # registered
 
 
 @pytest.mark.parametrize("training", [{}, LARGE], ids=["stacked", "by turns"])
