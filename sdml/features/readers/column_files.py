@@ -92,8 +92,9 @@ class ColumnSource(Source):
         if not pa.types.is_string(self.schema.field(name).type):
             return
         texts = self.text_column(name)[:_LOOKED_AT]
-        wrong = [row for row, text in enumerate(texts) if text and not _reads_as_number(text)]
-        if wrong and 2 * len(wrong) < len(texts):
+        written = [row for row, text in enumerate(texts) if text]
+        wrong = [row for row in written if not _reads_as_number(texts[row])]
+        if wrong and 2 * len(wrong) < len(written):
             logger.warning(
                 "%s: column %r is left out, though most of it is numbers: row %d, counted from 0, "
                 "holds %r: correct or empty such cells to have it as a feature",

@@ -59,8 +59,11 @@ def test_without_named_columns_every_numeric_one_counts(
 def test_a_column_that_is_left_out_for_one_cell_is_told(
     tmp_path: Path, read: Read, caplog: pytest.LogCaptureFixture
 ) -> None:
-    rows = "".join(f"{row},0,{'n.a.' if row == 3 else row / 2},u\n" for row in range(6))
-    path = csv(tmp_path / "a.csv", f"b,y,height,name\n{rows}")
+    rows = "".join(
+        f"{row},0,{'n.a.' if row == 3 else row / 2},u,{'seen' if row == 1 else ''}\n"
+        for row in range(6)
+    )
+    path = csv(tmp_path / "a.csv", f"b,y,height,name,note\n{rows}")
     assert features(read(path)).shape == (6, 1)
     (told,) = [record for record in caplog.records if record.levelno == logging.WARNING]
     assert "column 'height' is left out" in told.getMessage()
