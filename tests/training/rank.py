@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import math
 import sys
 from collections.abc import Callable, Iterator
 from itertools import count
@@ -67,7 +68,10 @@ def outcome(result: FitResult) -> dict[str, Any]:
         "best_epoch": result.best_epoch,
         "history": history,
         "resumed_from": result.resumed_from,
-        "norm": float(sum(np.square(a.astype(float)).sum() for a in result.encoder_state.values())),
+        # exact: numpy's sums may depend on where in memory an array lies
+        "norm": math.fsum(
+            value**2 for array in result.encoder_state.values() for value in array.ravel().tolist()
+        ),
     }
 
 
