@@ -18,11 +18,12 @@ from benchmarks.peers.catalogue import all_peers
 from benchmarks.peers.collection import read_views
 from benchmarks.peers.deep import DeepPeer
 from benchmarks.peers.memory import peak_mebibytes, resident_mebibytes
+from benchmarks.peers.sdml_peer import training_data
 from benchmarks.peers.views import Views
 from sdml.experiment import Experiment, parse_experiment
 from sdml.steps.context import Context, read_subspace
 from sdml.subspace import Subspace
-from sdml.training import TrainingData, fit
+from sdml.training import fit
 from sdml.training.data import Samples
 from sdml.training.learner import Learner
 from sdml.training.state import TrainingState
@@ -95,7 +96,7 @@ def _alone(
 ) -> Callable[[], object]:
     (name,) = request.modalities
     settings = experiment.training_of(name).model_copy(update={"epochs": request.epochs})
-    data = _data(train, validation, name)
+    data = training_data(train, validation, name)
     return lambda: fit(data, subspace.projection_KC, settings, threads=request.threads)
 
 
@@ -145,15 +146,6 @@ def _peer(
     assert isinstance(peer, DeepPeer)
     one = replace(peer, grid=peer.grid[:1], epochs=request.epochs)
     return lambda: one.fit(train, validation, classes, seed=0)
-
-
-def _data(train: Views, validation: Views, name: str) -> TrainingData:
-    return TrainingData(
-        features_ND=train.features[name],
-        labels=train.labels[name],
-        validation_features_ND=validation.features[name],
-        validation_labels=validation.labels[name],
-    )
 
 
 if __name__ == "__main__":

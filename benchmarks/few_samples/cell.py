@@ -6,17 +6,16 @@ import time
 from typing import Any
 
 import numpy as np
-import torch
 
-from benchmarks.few_samples.collection import Floats, Part, Samples, SmallCollection
+from benchmarks.few_samples.collection import Part, Samples, SmallCollection
 from benchmarks.few_samples.variants import Variant
+from benchmarks.peers.sdml_peer import encoder_map
 from benchmarks.quality import classify
 from sdml.experiment import SubspaceSettings, TrainingSettings
 from sdml.features import Split
-from sdml.networks import Encoder
 from sdml.retrieval import Protocol, evaluate, score
 from sdml.subspace import Subspace
-from sdml.training import FitResult, TrainingData, fit
+from sdml.training import TrainingData, fit
 
 
 def run(
@@ -47,7 +46,8 @@ def _product(small: SmallCollection, variant: Variant, seed: int, part: Part) ->
         )
         epochs[name] = fitted.best_epoch
         features_ND = parts[part].features_ND
-        codes[name] = _embedded(fitted, settings, features_ND), parts[part].labels
+        embed = encoder_map(fitted, features_ND.shape[1], settings)
+        codes[name] = embed(features_ND), parts[part].labels
     found = evaluate(codes, protocol=Protocol(), projection_KC=projection_KC, threads=1)
     maps = {similarity: found.mean_map(similarity) for similarity in found.similarities}
     return {"maps": maps, "epochs": epochs}
@@ -58,22 +58,6 @@ def _subspace(asked: SubspaceSettings, names: list[str]) -> Subspace:
         return Subspace.unit(names)
     make = Subspace.simplex if asked.kind == "simplex" else Subspace.random
     return make(names, dimension=asked.dimension, seed=asked.seed)
-
-
-@torch.no_grad()
-def _embedded(fitted: FitResult, settings: TrainingSettings, features_ND: Floats) -> Floats:
-    state = {name: torch.from_numpy(array) for name, array in fitted.encoder_state.items()}
-    network = Encoder(
-        features_ND.shape[1],
-        settings.hidden,
-        len(state["output.weight"]),
-        normalize=settings.normalize_code,
-        plain_output="output.bias" not in state,
-        generator=torch.Generator(),
-    )
-    network.load_state_dict(state)
-    codes: Floats = network(torch.from_numpy(features_ND)).numpy()
-    return codes
 
 
 def _peer(small: SmallCollection, part: Part) -> dict[str, Any]:

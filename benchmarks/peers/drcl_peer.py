@@ -17,7 +17,7 @@ import torch
 
 from benchmarks.peers.peer import Map, Projector
 from benchmarks.peers.scoring import validation_map
-from benchmarks.peers.sdml_peer import SDML, encoder_map, training_data
+from benchmarks.peers.sdml_peer import SDML, trained, training_data
 from benchmarks.peers.views import FloatArray, Views
 from sdml.experiment import Experiment, TrainingSettings
 from sdml.training import fit
@@ -58,15 +58,8 @@ class DRCL(SDML):
                 settings = self.training[name].model_copy(
                     update={"seed": seed, "learning_rate": rate}
                 )
-                result = fit(
-                    training_data(train, validation, name),
-                    prior_KC,
-                    settings,
-                    threads=torch.get_num_threads(),
-                )
-                width = train.features[name].shape[1]
-                maps[name] = encoder_map(result, width, len(prior_KC), settings)
-                chosen[f"epoch/{name}"] = result.best_epoch
+                data = training_data(train, validation, name)
+                maps[name], chosen[f"epoch/{name}"] = trained(data, prior_KC, settings)
             made = Projector(maps=maps, chosen=chosen, projection_KC=prior_KC)
             score = validation_map(made, validation)
             if score > reached:

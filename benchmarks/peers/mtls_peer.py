@@ -12,13 +12,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-import torch
-
 from benchmarks.peers.peer import Projector, Ranking
-from benchmarks.peers.sdml_peer import SDML, encoder_map, training_data
+from benchmarks.peers.sdml_peer import SDML, trained, training_data
 from benchmarks.peers.views import Facts, Views
 from sdml.experiment import TrainingSettings
-from sdml.training import fit
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,10 +52,8 @@ class MTLS(SDML):
             partner_NK=first.embed(partner, train.features[partner]),
             validation_partner_NK=first.embed(partner, validation.features[partner]),
         )
-        result = fit(data, first.projection_KC, settings, threads=torch.get_num_threads())
-        width = train.features[name].shape[1]
-        second = encoder_map(result, width, len(first.projection_KC), settings)
+        second, epoch = trained(data, first.projection_KC, settings)
         return Projector(
             maps={**first.maps, name: second},
-            chosen={**first.chosen, f"epoch/{name}": result.best_epoch},
+            chosen={**first.chosen, f"epoch/{name}": epoch},
         )

@@ -76,10 +76,7 @@ class SDML(Peer):
         for name in train.modalities:
             settings = self.training[name].model_copy(update={"seed": seed})
             data = training_data(train, validation, name)
-            result = fit(data, projection_KC, settings, threads=torch.get_num_threads())
-            width = train.features[name].shape[1]
-            maps[name] = encoder_map(result, width, len(projection_KC), settings)
-            chosen[f"epoch/{name}"] = result.best_epoch
+            maps[name], chosen[f"epoch/{name}"] = trained(data, projection_KC, settings)
         return Projector(maps=maps, chosen=chosen, projection_KC=projection_KC)
 
     def _subspace(self, classes: int, seed: int) -> Subspace:
@@ -107,17 +104,26 @@ def training_data(train: Views, validation: Views, name: str) -> TrainingData:
     )
 
 
-def encoder_map(result: FitResult, width: int, code: int, settings: TrainingSettings) -> Map:
-    """A trained encoder, from D = ``width`` to K = ``code``."""
+def trained(
+    data: TrainingData, projection_KC: FloatArray, settings: TrainingSettings
+) -> tuple[Map, int]:
+    """One modality's encoder, and the epoch that was selected."""
+    result = fit(data, projection_KC, settings, threads=torch.get_num_threads())
+    return encoder_map(result, data.features_ND.shape[1], settings), result.best_epoch
+
+
+def encoder_map(result: FitResult, width: int, settings: TrainingSettings) -> Map:
+    """A trained encoder of D = ``width`` features."""
+    state = {name: tensor(value) for name, value in result.encoder_state.items()}
     network = Encoder(
         width,
         settings.hidden,
-        code,
+        len(state["output.weight"]),
         normalize=settings.normalize_code,
-        plain_output=settings.method == "drcl",
+        plain_output="output.bias" not in state,
         generator=torch.Generator(),
     )
-    network.load_state_dict({n: tensor(value) for n, value in result.encoder_state.items()})
+    network.load_state_dict(state)
 
     @torch.no_grad()
     def codes(features_ND: FloatArray) -> FloatArray:

@@ -158,6 +158,5 @@ def near_unit_norm(rows_NK: np.ndarray, *, each: bool = False) -> np.ndarray:
                 rows_NK[some].astype(wide),
                 -power_N[some, None],
                 out=scaled_NK[some],
-                casting="same_kind",
             )
     return scaled_NK

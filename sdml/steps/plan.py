@@ -13,13 +13,7 @@ from sdml.experiment import SplitName, TrainingSettings
 from sdml.features import Split, load_split
 from sdml.steps.context import Context
 from sdml.steps.contract import stored_subspace
-from sdml.steps.identity import (
-    PARTNER,
-    Partner,
-    recorded,
-    stored_encoder,
-    training_identity,
-)
+from sdml.steps.identity import PARTNER, Partner, recorded, stored_encoder, training_identity
 from sdml.steps.partner import check_paired, partner_codes, partner_for
 from sdml.store import Version
 from sdml.subspace import Subspace

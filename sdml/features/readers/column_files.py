@@ -91,7 +91,7 @@ class ColumnSource(Source):
         """Warn of a column that was left out for a few cells."""
         if not pa.types.is_string(self.schema.field(name).type):
             return
-        texts = self.text_column(name)[:_LOOKED_AT]
+        texts = [text or "" for text in self._column(name).slice(0, _LOOKED_AT).to_pylist()]
         written = [row for row, text in enumerate(texts) if text]
         wrong = [row for row in written if not _reads_as_number(texts[row])]
         if wrong and 2 * len(wrong) < len(written):
