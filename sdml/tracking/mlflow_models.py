@@ -15,7 +15,7 @@ import warnings
 import zipfile
 from importlib.metadata import version as installed
 from importlib.resources import files
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from sdml.tracking.events import Model
@@ -85,7 +85,7 @@ def _register(client: MlflowClient, run_id: str, event: Model) -> None:
 
     with tempfile.TemporaryDirectory() as scratch:
         _write_folder(Path(scratch), event)
-        client.log_artifacts(run_id, scratch, event.name)
+        _upload(client, run_id, Path(scratch), event.name)
     try:
         client.create_registered_model(event.registered)
     except MlflowException as error:
@@ -103,6 +103,13 @@ def _register(client: MlflowClient, run_id: str, event: Model) -> None:
     twins = [v for v in versions(client, event.registered) if _is_of(v, event.tags["encoder"])]
     if made.version != twins[-1].version:
         client.delete_model_version(event.registered, made.version)
+
+
+def _upload(client: MlflowClient, run_id: str, folder: Path, name: str) -> None:
+    """File by file: MLflow's ``log_artifacts`` fails beside another process that does the same."""
+    for file in sorted(path for path in folder.rglob("*") if path.is_file()):
+        inside = (PurePosixPath(name) / file.relative_to(folder)).parent
+        client.log_artifact(run_id, str(file), str(inside))
 
 
 def _write_folder(folder: Path, event: Model) -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 import warnings
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -211,6 +213,27 @@ def test_two_processes_at_once_leave_one_version(world: World, reader: Reader) -
             mlflow_models._register(client, run.id, event)
     (version,) = client.search_model_versions("name = 'tiny.twin'")
     assert int(version.version) == 1
+
+
+def test_two_that_send_the_same_files_at_once_both_succeed(
+    world: World, tmp_path: Path, reader: Reader
+) -> None:
+    inside = tmp_path / "files" / "artifacts"
+    inside.mkdir(parents=True)
+    (inside / "source.json").write_bytes(b"{}")
+    together = threading.Barrier(2)
+    client = reader(world.uri)
+
+    def send(run_id: str) -> None:
+        for round_ in range(20):
+            together.wait(timeout=10)
+            mlflow_models._upload(client, run_id, inside.parent, f"model{round_}")
+
+    with world.context.tracker.start("tiny", "twins") as run, ThreadPoolExecutor(2) as pool:
+        assert run.id
+        list(pool.map(send, [run.id, run.id]))
+        sent = [client.list_artifacts(run.id, f"model{round_}/artifacts") for round_ in range(20)]
+    assert [file.path for (file,) in sent] == [f"model{n}/artifacts/source.json" for n in range(20)]
 
 
 def test_a_run_describes_itself_and_names_its_data(world: World, reader: Reader) -> None:
