@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from benchmarks.figures import table
 from benchmarks.figures.cells import Cell
 from benchmarks.figures.page import Options, Page
-from benchmarks.figures.scores import of_encoders
+from benchmarks.figures.scores import SPLITS, of_encoders
 from benchmarks.figures.shown import Shown
 from benchmarks.figures.svg import svg
 from sdml.report.lines import Line, Panel
@@ -20,8 +20,6 @@ from sdml.steps.prepare import prepare
 from sdml.steps.sweep import sweep, sweep_settings
 
 Lines = dict[tuple[str, str], list[list[float]]]  # split and similarity → λ → seed
-
-_SPLITS = ("validation", "test")
 
 
 def page(options: Options) -> Page:
@@ -34,7 +32,7 @@ def page(options: Options) -> Page:
             [cell[str(value)][split][similarity]["mean"] for cell in cells]
             for value in experiment.sweep.lambdas
         ]
-        for split in reversed(_SPLITS)
+        for split in reversed(SPLITS)
         for similarity in similarities
     }
     chance = cells[0][str(experiment.sweep.lambdas[0])]["test"][similarities[0]]["chance"]
@@ -62,7 +60,7 @@ def swept(context: Context) -> Cell:
         for each in made.encoders:
             encoders.setdefault(each.lambda_, []).append(each.encoder)
     return {
-        str(value): {split: of_encoders(context, uris, split) for split in _SPLITS}  # type: ignore[arg-type]
+        str(value): {split: of_encoders(context, uris, split) for split in SPLITS}
         for value, uris in encoders.items()
     }
 

@@ -25,6 +25,7 @@ from sdml.steps.evaluate import protocol_of
 from sdml.steps.prepare import Prepared
 
 PEER = "logistic-regression"
+SPLITS: tuple[SplitName, ...] = ("validation", "test")
 Scores = dict[str, dict[str, Any]]
 Codes = Mapping[str, tuple[npt.NDArray[Any], npt.NDArray[Any]]]
 

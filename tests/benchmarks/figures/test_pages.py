@@ -13,6 +13,7 @@ import torch
 from benchmarks.costs.work import measured
 from benchmarks.figures.__main__ import main
 from benchmarks.figures.catalogue import PAGES
+from benchmarks.figures.subspaces import kinds_of
 from benchmarks.figures.trained import ALL
 from tests.benchmarks.peers.test_command import make_world
 
@@ -23,9 +24,13 @@ FIGURES = {
     "costs": ["costs"],
     "labels": ["labels"],
     "multi-label": ["multi-label"],
+    "subspaces": ["subspaces"],
 }
 
-SHARED = {"curves": "sdml-reference, cosine", "multi-label": "cosine"}
+FEW = ("labels", "curves", "subspaces")
+"""Pages that are made of two methods only."""
+
+SHARED = {"curves": "sdml-reference, cosine", "multi-label": "cosine", "subspaces": "cosine"}
 """What stands in the legend that the panels of a page share."""
 
 
@@ -55,7 +60,7 @@ def run(world: Path, name: str, *more: str) -> int:
     folders = ["--output", str(world.parent / "images"), "--work", str(world.parent / "work")]
     settings = ["--experiment", str(world), "--epochs", "2", "--seeds", "1", *folders]
     settings += ["--preset", "sdml-reference"]
-    methods = ["--methods", "sdml-reference", "classifier"] if name in ("labels", "curves") else []
+    methods = ["--methods", "sdml-reference", "classifier"] if name in FEW else []
     return main([name, *settings, *methods, *more])
 
 
@@ -79,6 +84,10 @@ def test_a_page(world: Path, name: str, capsys: pytest.CaptureFixture[str]) -> N
             assert image.count(f">{SHARED[name]}<".encode()) == 1
     assert first.out.count("|---") + first.out.count("| ---") > 1
     assert not list((world.parent / "work").glob("*.store"))
+    if name == "subspaces":
+        told = [line.split("|")[1].strip() for line in first.out.splitlines()]
+        assert {f"classifier, {kind}, posterior" for kind in kinds_of("classifier")} <= set(told)
+        assert len(told) == 2 + 2 * (3 + 4)
     if name == "multi-label":
         rows = {line.split("|")[1].strip() for line in first.out.splitlines()}
         assert {*(f"{method}, posterior" for method in ALL), "ceiling", "chance"} <= rows
