@@ -20,10 +20,12 @@ import numpy as np
 from benchmarks.few_samples.all_collections import CHOSEN_BY, FAMILIES, collection
 from benchmarks.few_samples.cell import run
 from benchmarks.few_samples.collection import PARTS
+from benchmarks.few_samples.figure import figure
 from benchmarks.few_samples.variants import GROUPS, Variant
 from sdml.errors import SDMLError
 
 Cells = dict[str, dict[str, Any]]
+Maps = dict[str, dict[str, list[float]]]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -37,6 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--part", choices=PARTS, default="choice")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--output", type=Path, default=Path(".sdml/few_samples"), metavar="DIR")
+    parser.add_argument("--figure", type=Path, metavar="FILE.svg", help="posterior, as bars, too")
     chosen = parser.parse_args(argv)
     names = [f"{family}-{count}" for count in chosen.per_class for family in chosen.family]
     group = GROUPS[chosen.group]
@@ -50,7 +53,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SDMLError as error:
         print(error, file=sys.stderr)
         return error.exit_code
-    print(table(cells, names, variants, range(chosen.seeds), chosen.part))
+    maps = maps_of(cells, names, variants, range(chosen.seeds), chosen.part)
+    if chosen.figure:
+        chosen.figure.parent.mkdir(parents=True, exist_ok=True)
+        chosen.figure.write_bytes(figure(maps))
+    print(table(maps, names))
     return 0
 
 
@@ -84,29 +91,35 @@ def key_of(label: str, variant: Variant | None, name: str, seed: int, part: str)
     return json.dumps([label, said, name, seed, part])
 
 
-def table(
+def maps_of(
     cells: Cells,
     names: Sequence[str],
     variants: dict[str, Variant | None],
     seeds: Sequence[int],
     part: str,
-) -> str:
+) -> Maps:
+    """mAP of each seed: ``<variant>, <similarity>`` → collection; where the variant has it."""
+    found: Maps = {}
+    for label, variant in variants.items():
+        every = {
+            name: [cells[key_of(label, variant, name, seed, part)]["maps"] for seed in seeds]
+            for name in names
+        }
+        for similarity in ("posterior", "cosine"):
+            if all(similarity in maps for column in every.values() for maps in column):
+                found[f"{label}, {similarity}"] = {
+                    name: [maps[similarity] for maps in column] for name, column in every.items()
+                }
+    return found
+
+
+def table(maps: Maps, names: Sequence[str]) -> str:
     """Markdown: a row for each variant and similarity, mean ± standard deviation over seeds."""
     lines = ["| mAP@all | mean | " + " | ".join(names) + " |", "|---" * (len(names) + 2) + "|"]
-    for label, variant in variants.items():
-        for similarity in ("posterior", "cosine"):
-            columns = [
-                [
-                    cells[key_of(label, variant, name, seed, part)]["maps"].get(similarity)
-                    for seed in seeds
-                ]
-                for name in names
-            ]
-            if any(value is None for column in columns for value in column):
-                continue
-            every = np.array(columns, dtype=float)
-            entries = [f"{every.mean():.3f}", *(_spread(column) for column in every)]
-            lines.append(f"| {label}, {similarity} | " + " | ".join(entries) + " |")
+    for label, columns in maps.items():
+        every = np.array([columns[name] for name in names])
+        entries = [f"{every.mean():.3f}", *(_spread(column) for column in every)]
+        lines.append(f"| {label} | " + " | ".join(entries) + " |")
     return "\n".join(lines)
 
 

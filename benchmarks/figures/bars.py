@@ -18,21 +18,26 @@ _STYLES: tuple[Literal["-", ":"], ...] = ("-", ":")
 
 @dataclass(frozen=True, kw_only=True)
 class Bars:
-    """``values`` by the bars' label, one a group; two ``marks`` at most, likewise."""
+    """``values`` by the bars' label, one a group; two ``marks`` at most, likewise.
+
+    ``single``: each group has a value under one label only, and NaN under the others.
+    """
 
     title: str
     x_label: str
     groups: Sequence[str]
     values: Mapping[str, Sequence[float]]
     marks: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    single: bool = False
 
     def draw(self, axes: Axes) -> None:
         """The first group and the first bar stand at the top."""
         places = np.arange(len(self.groups), dtype=float)
-        height = 0.8 / len(self.values)
+        beside = 1 if self.single else len(self.values)
+        height = 0.8 / beside
         for number, (label, values) in enumerate(self.values.items()):
             axes.barh(
-                places - 0.4 + (number + 0.5) * height,
+                places - 0.4 + (number % beside + 0.5) * height,
                 np.array(values),
                 height=height * 0.9,
                 label=label,

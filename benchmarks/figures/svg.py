@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _STABLE: Any = {"svg.hashsalt": "sdml", "svg.fonttype": "none"}
-_WIDTH, _HEIGHT = 3.7, 2.9  # inches of a panel
+_WIDTH, _HEIGHT = 3.7, 2.9
 
 
 class Drawn(Protocol):
@@ -27,12 +27,14 @@ class Drawn(Protocol):
         """Everything on the axes."""
 
 
-def svg(panels: Sequence[Drawn], *, columns: int = 3) -> bytes:
-    """Panels in rows, at most ``columns`` wide."""
+def svg(
+    panels: Sequence[Drawn], *, columns: int = 3, width: float = _WIDTH, height: float = _HEIGHT
+) -> bytes:
+    """Panels of a width and height in inches, in rows of at most ``columns``."""
     columns = min(columns, len(panels))
     rows = -(-len(panels) // columns)
     with mpl.rc_context(_STABLE):
-        size = (0.3 + _WIDTH * columns, 0.2 + _HEIGHT * rows)
+        size = (0.3 + width * columns, 0.2 + height * rows)
         figure = Figure(figsize=size, layout="constrained", facecolor="white")
         FigureCanvasSVG(figure)
         for place, panel in enumerate(panels, start=1):

@@ -15,6 +15,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks.peers.figure import figure
 from benchmarks.peers.runner import Settings, run_table
 from benchmarks.peers.table import markdown
 from sdml.errors import Interrupted, SDMLError, UserError
@@ -41,6 +42,7 @@ def parser() -> argparse.ArgumentParser:
     root.add_argument(
         "--output", type=Path, metavar="FOLDER", help="default: .sdml/peers beside the file"
     )
+    root.add_argument("--figure", type=Path, metavar="FILE.svg", help="the means as bars, too")
     return root
 
 
@@ -77,6 +79,9 @@ def _run(arguments: argparse.Namespace) -> int:
     )
     tracker = Context.open(experiment).tracker
     rows, modalities = run_table(experiment, settings, tracker, _say)
+    if arguments.figure:
+        arguments.figure.parent.mkdir(parents=True, exist_ok=True)
+        arguments.figure.write_bytes(figure(rows, experiment.collection))
     print(markdown(rows, modalities, experiment.collection))
     return 1 if any(row.failed for row in rows) else 0
 

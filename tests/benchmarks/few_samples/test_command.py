@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,10 @@ def test_presets(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     figures = {name: float(line.split("|")[2]) for name, line in rows.items()}
     assert figures["sdml, posterior"] > figures["classifiers, posterior"] > 0.5
     cells = (tmp_path / "cells.jsonl").read_text()
-    assert main(arguments) == 0
+    image = tmp_path / "images" / "few.svg"
+    assert main([*arguments, "--figure", str(image)]) == 0
+    shown = set(re.findall(r">(\w+, \w+|\w+|\d+ a class)<", image.read_text()))
+    assert {"lifted", "20 a class", "classifiers, posterior", "sdml, posterior"} <= shown
+    assert "sdml, cosine" not in shown
     assert capsys.readouterr().out == first
     assert (tmp_path / "cells.jsonl").read_text() == cells
