@@ -9,7 +9,7 @@ from sdml.features.extractors.fitted import (
 from sdml.features.feature_set import FeatureSet, Split, build_feature_set, training_classes
 from sdml.features.labels import sort_classes
 from sdml.features.new_samples import read_vectors
-from sdml.features.readers import read_table
+from sdml.features.readers import named_files, read_table
 from sdml.features.stored import load_split, other_objects
 from sdml.features.table import Table
 from sdml.features.table_parts import (
@@ -35,6 +35,7 @@ __all__ = [
     "joined_tables",
     "load_split",
     "make_extractor",
+    "named_files",
     "other_objects",
     "part_of",
     "read_part",

@@ -38,7 +38,7 @@ def part_of(
     count: int,
     *,
     where: str,
-    fetch: Callable[[Path], None],
+    fetch: Callable[[Path], object],
 ) -> Table:
     """Part ``index`` (from 1) of ``count``, with vectors; they are extracted when they are read.
 

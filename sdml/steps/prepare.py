@@ -116,7 +116,7 @@ def _table(context: Context, name: str, parts: Parts | None, scratch: Path) -> T
 
 
 def _read(context: Context, name: str, scratch: Path) -> Table:
-    return read_table(local_source(context.modality(name), scratch), name=name)
+    return read_table(local_source(context.modality(name), scratch, name=name), name=name)
 
 
 def _objects(feature_set: FeatureSet) -> dict[str, bytes | Path | Sealed]:

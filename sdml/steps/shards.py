@@ -18,7 +18,6 @@ from dataclasses import asdict
 from pathlib import Path
 
 from sdml.errors import IntegrityError, NotFoundError, UserError
-from sdml.experiment import ModalitySettings
 from sdml.features import (
     VECTORS,
     Table,
@@ -64,20 +63,20 @@ def prepare_shard(context: Context, name: str, *, shard: int, shards: int) -> st
         )
     if not 1 <= shard <= shards:
         raise UserError(f"a shard of modality {name} is 1 to {shards}, not {shard}")
-    folder = _folder(context, name, _state(context, settings), shard)
+    folder = _folder(context, name, _state(context, name), shard)
     uri = f"{context.catalog.store.uri}/{folder}"
     store = context.catalog.store
     if store.exists(f"{folder}/{_RECORD}"):
         logger.info("shard %d of %d of %s is there: %s", shard, shards, name, uri)
         return uri
     with scratch_folder(context.scratch) as scratch:
-        here, fetch = named_source(settings, scratch)
+        here, fetch = named_source(settings, scratch, name=name)
         where = f"modality {name}"
         table = read_table(here, name=name)
         part = part_of(table, here, shard, shards, where=where, fetch=fetch)
         with mapped_errors(scratch):
             vectors, objects = write_part(part, scratch)
-        if _folder(context, name, _state(context, settings), shard) != folder:
+        if _folder(context, name, _state(context, name), shard) != folder:
             raise UserError(f"{where}: {settings.source} has changed while it was read: run again")
         sealed = Sealed(path=vectors.path, bytes=vectors.bytes, sha256=vectors.sha256)
         store.adopt(f"{folder}/{VECTORS}", vectors.path)
@@ -96,7 +95,7 @@ class Parts:
     def __init__(self, context: Context, name: str) -> None:
         self._context, self._name = context, name
         self._settings = context.modality(name)
-        state = _state(context, self._settings)
+        state = _state(context, name)
         store = context.catalog.store
         numbers = range(1, self._settings.shards + 1)
         self._folders = {number: _folder(context, name, state, number) for number in numbers}
@@ -162,7 +161,9 @@ def _folder(context: Context, name: str, state: str, shard: int) -> str:
     return f"{above}/{state}/{shard}-of-{shards}"
 
 
-def _state(context: Context, settings: ModalitySettings) -> str:
+def _state(context: Context, name: str) -> str:
     """What a part depends on, as a digest."""
-    parts = [settings.preparation(), source_state(settings, context.catalog.store.uri)]
+    settings = context.modality(name)
+    state = source_state(settings, context.catalog.store.uri, context.scratch, name=name)
+    parts = [settings.preparation(), state]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import posixpath
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from fnmatch import fnmatch
 from pathlib import Path
 
-from sdml.errors import NotFoundError
+from sdml.errors import DataError
 from sdml.experiment import ModalitySettings
-from sdml.features import make_extractor
-from sdml.store import Store, open_store
+from sdml.features import make_extractor, named_files
+from sdml.features.files import files_of, is_glob
+from sdml.steps.source_bucket import Bucket, is_bucket
 from sdml.store.files import make_folder, mapped_errors
 
-_S3 = "s3://"
-_MAGIC = set("*?[")
+_AT_ONCE = 8  # downloads
 
 
 @contextmanager
@@ -34,129 +35,161 @@ def scratch_folder(parent: Path | None) -> Iterator[Path]:
         yield Path(folder)
 
 
-def local_source(settings: ModalitySettings, scratch: Path) -> ModalitySettings:
+def local_source(settings: ModalitySettings, scratch: Path, *, name: str) -> ModalitySettings:
     """The same settings with every ``s3://`` source and label file fetched below ``scratch``.
 
-    A table of raw items or a glob brings everything below its folder; any other source is
-    one file. Local paths are left as they are.
+    Of a glob the files that match are fetched, of a table of raw items those it names.
+    Local paths are left as they are.
+
+    Args:
+        settings: of the modality.
+        scratch: a folder for temporary files.
+        name: of the modality, for messages.
 
     Raises:
+        DataError: the source is no address in a bucket.
         StoreAccessError: the bucket refuses.
         NotFoundError: no such object.
     """
-    many = settings.extractor is not None
-    labels = settings.labels
-    if isinstance(labels, dict):
-        labels = {split: _fetch(uri, scratch, many=False) for split, uri in labels.items()}
-    elif labels is not None:
-        labels = _fetch(labels, scratch, many=False)
-    source = _fetch(settings.source, scratch, many=many)
-    return settings.model_copy(update={"source": source, "labels": labels})
+    here, bucket, keys = _without_items(settings, scratch, name=name)
+    if bucket is not None:
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            list(pool.map(bucket.fetch, keys))
+    return here
 
 
 def named_source(
-    settings: ModalitySettings, scratch: Path
-) -> tuple[ModalitySettings, Callable[[Path], None]]:
+    settings: ModalitySettings, scratch: Path, *, name: str
+) -> tuple[ModalitySettings, Callable[[Path], object]]:
     """As :func:`local_source`, but raw files stay in their bucket until they are asked for.
 
     Returns:
         The settings, whose raw files from a bucket are empty; and what fetches one of them.
 
     Raises:
+        DataError: the source is no address in a bucket.
         StoreAccessError: the bucket refuses.
         NotFoundError: no such object.
     """
-    uri = settings.source
-    if settings.extractor is None or not uri.startswith(_S3):
-        return local_source(settings, scratch), lambda _: None
-    if make_extractor(settings.extractor, where=uri).kind == "text":
-        return local_source(settings, scratch), lambda _: None
-    above, rest = _divided(uri.removeprefix(_S3))
-    store = open_store(_S3 + above)
-    folder = Path(tempfile.mkdtemp(dir=scratch), above)
-    keys = _listed(store, uri)
+    where = f"modality {name}"
+    if settings.extractor is None or make_extractor(settings.extractor, where=where).kind == "text":
+        return local_source(settings, scratch, name=name), lambda _: None
+    here, bucket, keys = _without_items(settings, scratch, name=name)
+    if bucket is None:
+        return here, lambda _: None
+    folder, fetch = bucket.folder, bucket.fetch
     for key in keys:
         path = folder / key
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
-
-    def fetch(path: Path) -> None:
-        store.local(path.relative_to(folder).as_posix(), folder)
-
-    if rest in keys:  # a table that names the files
-        fetch(folder / rest)
-    others = local_source(settings.model_copy(update={"source": str(folder / rest)}), scratch)
-    return others, fetch
+    return here, lambda path: fetch(path.relative_to(folder).as_posix())
 
 
-def _listed(store: Store, uri: str) -> list[str]:
-    keys = [info.key for info in store.list("")]
-    if not keys:
-        raise NotFoundError(f"{uri}: no object lies under {store.uri}: check the source's URI")
-    return keys
+def _without_items(
+    settings: ModalitySettings, scratch: Path, *, name: str
+) -> tuple[ModalitySettings, Bucket | None, list[str]]:
+    """Local settings; and where the source's files of a glob or a table still lie, and which."""
+    labels = settings.labels
+    if isinstance(labels, dict):
+        labels = {split: _fetched(uri, scratch) for split, uri in labels.items()}
+    elif labels is not None:
+        labels = _fetched(labels, scratch)
+    here = settings.model_copy(update={"labels": labels})
+    if not is_bucket(settings.source):
+        return here, None, []
+    bucket = Bucket.above(settings.source, scratch)
+    here = here.model_copy(update={"source": str(bucket.folder / bucket.rest)})
+    if bucket.is_glob:
+        return here, bucket, [info.key for info in bucket.found()]
+    bucket.fetch(bucket.rest)
+    return here, bucket, _keys_in_table(here, bucket, name=name)
 
 
-def _fetch(uri: str, scratch: Path, *, many: bool) -> str:
-    if not uri.startswith(_S3):
+def _keys_in_table(here: ModalitySettings, bucket: Bucket, *, name: str) -> list[str]:
+    """The objects that a table names; what is not there is left out: reading will say so."""
+    named = {posixpath.normpath(entry) for entry in named_files(here, name=name) if entry}
+    outside = sorted(entry for entry in named if entry.startswith(("/", "..")))
+    if outside:
+        raise DataError(
+            f"modality {name}: {bucket.uri}: a table in a bucket must name files of its own folder "
+            f"or below, but names {outside[0]!r}: correct the table, or move it up"
+        )
+    return [info.key for info in bucket.listed() if info.key in named] if named else []
+
+
+def _fetched(uri: str, scratch: Path) -> str:
+    if not is_bucket(uri):
         return uri
-    above, rest = _divided(uri.removeprefix(_S3))
-    store = open_store(_S3 + above)
-    # Errors about the file then show where it came from: …/bucket/prefix/file.
-    folder = Path(tempfile.mkdtemp(dir=scratch), above)
-    if not (many or set(rest) & _MAGIC):
-        return str(store.local(rest, folder))
-    for key in _listed(store, uri):
-        store.local(key, folder)
-    return str(folder / rest)
+    bucket = Bucket.above(uri, scratch)
+    return str(bucket.fetch(bucket.rest))
 
 
-def source_state(settings: ModalitySettings, store: str) -> list[tuple[str, int, str]]:
-    """(name, bytes, time of the last change) of every file that a preparation may read.
+def source_state(
+    settings: ModalitySettings, store: str, scratch: Path | None, *, name: str
+) -> list[tuple[str, int, str]]:
+    """(name, bytes, time of the last change) of every file that a preparation reads.
 
     Equal states mean equal content, as far as a folder's or a bucket's clock can tell. What is
     not there is left out: reading it will say so.
 
     Args:
         settings: of the modality.
-        store: URI of the store; what lies in it is no source, also if it is beside one.
+        store: URI of the store; what lies in it is no source, also if a glob would match it.
+        scratch: as of :func:`scratch_folder`; a table in a bucket is read from there.
+        name: of the modality, for messages.
 
     Raises:
+        DataError: the source is no address in a bucket, or a table cannot be read.
         StoreAccessError: the bucket refuses.
     """
     labels = settings.labels
     uris = [] if labels is None else [labels] if isinstance(labels, str) else list(labels.values())
-    many = settings.extractor is not None
-    found = _state(settings.source, many=many)
-    for uri in uris:
-        found += _state(uri, many=False)
+    with scratch_folder(scratch) as folder:
+        found = [entry for uri in (settings.source, *uris) for entry in _state(uri, folder)]
+        found += _table_state(settings, folder, name=name)
     return sorted(entry for entry in found if not entry[0].startswith(f"{store}/"))
 
 
-def _state(uri: str, *, many: bool) -> list[tuple[str, int, str]]:
-    if uri.startswith(_S3):
-        folder, rest = _divided(uri.removeprefix(_S3))
-        store = open_store(_S3 + folder)
-        return [
-            (f"{store.uri}/{info.key}", info.size, info.modified.isoformat())
-            for info in store.list("" if many or set(rest) & _MAGIC else rest)
-            if many or info.key == rest or fnmatch(info.key, rest)
-        ]
+def _state(uri: str, scratch: Path) -> list[tuple[str, int, str]]:
+    if is_bucket(uri):
+        bucket = Bucket.above(uri, scratch)
+        return [bucket.state(info) for info in bucket.found()]
+    return _local_state(_matching(uri))
+
+
+def _table_state(
+    settings: ModalitySettings, scratch: Path, *, name: str
+) -> list[tuple[str, int, str]]:
+    """Of the files that a table of raw items names."""
+    source = settings.source
+    if not is_bucket(source):
+        if settings.extractor is None or not Path(source).is_file():
+            return []
+        above = Path(source).parent
+        return _local_state(above / entry for entry in set(named_files(settings, name=name)))
+    if settings.extractor is None:
+        return []
+    bucket = Bucket.above(source, scratch)
+    if bucket.is_glob or not bucket.found():
+        return []
+    here = settings.model_copy(update={"source": str(bucket.fetch(bucket.rest))})
+    keys = set(_keys_in_table(here, bucket, name=name))
+    return [bucket.state(info) for info in bucket.listed() if info.key in keys]
+
+
+def _matching(path: str) -> list[Path]:
+    if not is_glob(path):
+        return [Path(path)]
+    try:
+        root, below = files_of(path, where=path)
+    except DataError:  # no file
+        return []
+    return [root / name for name in below]
+
+
+def _local_state(paths: Iterable[Path]) -> list[tuple[str, int, str]]:
     return [
         (str(path), (status := path.stat()).st_size, str(status.st_mtime_ns))
-        for path in _files(uri, many=many)
+        for path in paths
+        if path.is_file()
     ]
-
-
-def _files(path: str, *, many: bool) -> list[Path]:
-    """Files on this machine: all below the table's folder, those of a pattern, or the one."""
-    folder, rest = _divided(path)
-    if many:
-        return [file for file in Path(folder or "/").rglob("*") if file.is_file()]
-    return [file for file in Path(folder or "/").glob(rest) if file.is_file()]
-
-
-def _divided(path: str) -> tuple[str, str]:
-    """The folder before the first pattern, or before the last name; and the rest."""
-    parts = path.split("/")
-    fixed = next((i for i, part in enumerate(parts) if set(part) & _MAGIC), len(parts) - 1)
-    return "/".join(parts[:fixed]), "/".join(parts[fixed:])

@@ -27,6 +27,7 @@ __all__ = [
     "Sealed",
     "Store",
     "Version",
+    "open_bucket",
     "open_store",
 ]
 
@@ -49,3 +50,14 @@ def open_store(uri: str) -> Store:
         what = f"{scheme}://…" if found else repr(uri)
         raise StoreAccessError(f"a store is a folder or s3://bucket/prefix, not {what}")
     return FolderStore(Path(uri))
+
+
+def open_bucket(uri: str) -> Store:
+    """Open what others have written under ``s3://bucket`` or a prefix in it, by whatever name.
+
+    Raises:
+        StoreAccessError: not a usable ``s3://`` URI.
+    """
+    from sdml.store.s3 import S3Store
+
+    return S3Store(uri, foreign=True)

@@ -16,6 +16,7 @@ from sdml.store.files import Digest, blocks_of, digest, mapped_errors
 _PART = r"[A-Za-z0-9_+=@-][A-Za-z0-9._+=@-]{0,199}"
 _KEY = re.compile(rf"{_PART}(/{_PART})*")
 _KEY_LENGTH = 900
+_PART_BYTES = 255  # of a file name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,6 +149,28 @@ def check_key(key: str) -> str:
         raise StoreAccessError(
             f"a key in a store is parts joined by /, of letters, digits and ._+=@-, none "
             f"beginning with a dot, {_KEY_LENGTH} characters at most: not {key[:200]!r}"
+        )
+    return key
+
+
+def is_path(key: str) -> bool:
+    """Whether an object that someone else has named can be a file below a folder here."""
+    parts = key.split("/")
+    return "\0" not in key and all(
+        part not in ("", ".", "..") and len(part.encode()) <= _PART_BYTES for part in parts
+    )
+
+
+def check_path(key: str) -> str:
+    """Return ``key`` if :func:`is_path`.
+
+    Raises:
+        StoreAccessError: it is not.
+    """
+    if not is_path(key):
+        raise StoreAccessError(
+            f"a path in a bucket is names joined by /, none of them empty or . or .. or of more "
+            f"than {_PART_BYTES} bytes: not {key[:200]!r}"
         )
     return key
 

@@ -20,7 +20,16 @@ from botocore import exceptions as aws
 from botocore.config import Config
 
 from sdml.errors import DataError, NotFoundError, StoreAccessError
-from sdml.store.base import ObjectInfo, Store, Unfinished, check_key, check_prefix, is_key
+from sdml.store.base import (
+    ObjectInfo,
+    Store,
+    Unfinished,
+    check_key,
+    check_path,
+    check_prefix,
+    is_key,
+    is_path,
+)
 from sdml.store.files import Digest, mapped_errors, replacing
 from sdml.store.s3_errors import is_404, mapped
 from sdml.store.s3_transfer import Transfer
@@ -32,11 +41,16 @@ _AWS = (".amazonaws.com", ".amazonaws.com.cn")
 class S3Store(Store):
     """One bucket, or what is under one prefix in it. The bucket must exist.
 
-    ``page``: how many objects one listing request asks for.
+    ``page``: how many objects one listing request asks for. ``foreign``: what others have written
+    under any name; else objects that no store could have written are passed over.
     """
 
-    def __init__(self, uri: str, *, page: int = 1000) -> None:
+    def __init__(self, uri: str, *, page: int = 1000, foreign: bool = False) -> None:
+        self._is_key = is_path if foreign else is_key
+        self._check_key = check_path if foreign else check_key
         self._bucket, prefix = _parse(uri)
+        if prefix:
+            self._check_key(prefix)
         self._above = f"{prefix}/" if prefix else ""
         self.uri = f"s3://{self._bucket}/{prefix}".rstrip("/")
         self._page = page
@@ -67,7 +81,7 @@ class S3Store(Store):
 
     def fetch(self, key: str, scratch: Path) -> tuple[Path, Digest]:
         """See :meth:`Store.fetch`: what arrives is hashed on its way to the file."""
-        path = scratch / check_key(key)
+        path = scratch / self._check_key(key)
         with (
             mapped_errors(path),
             replacing(path, durable=False) as partial,
@@ -95,7 +109,7 @@ class S3Store(Store):
                 return
             for entry in page.get("Contents", ()):
                 key = entry["Key"].removeprefix(self._above)
-                if is_key(key):
+                if self._is_key(key):
                     yield ObjectInfo(
                         key=key, size=int(entry["Size"]), modified=entry["LastModified"]
                     )
@@ -111,7 +125,7 @@ class S3Store(Store):
                 return
             for entry in page.get("CommonPrefixes", ()):
                 name = entry["Prefix"].removeprefix(self._above + prefix).rstrip("/")
-                if is_key(name):
+                if self._is_key(name):
                     yield name
 
     def delete(self, key: str) -> None:
@@ -129,7 +143,7 @@ class S3Store(Store):
             pages = list(paginator.paginate(Bucket=self._bucket, Prefix=self._above + prefix))
         for entry in (entry for page in pages for entry in page.get("Uploads", ())):
             key = entry["Key"].removeprefix(self._above)
-            if is_key(key):
+            if self._is_key(key):
                 yield Unfinished(
                     key=key, name=entry["UploadId"], size=0, modified=entry["Initiated"]
                 )
@@ -142,7 +156,7 @@ class S3Store(Store):
             )
 
     def _where(self, key: str) -> str:
-        return f"{self.uri}/{check_key(key)}"
+        return f"{self.uri}/{self._check_key(key)}"
 
     def _pages(self, prefix: str, **more: str) -> Iterator[dict[str, Any]]:
         paginator = self._client.get_paginator("list_objects_v2")
@@ -185,10 +199,7 @@ def _parse(uri: str) -> tuple[str, str]:
             f"a store in S3 is s3://bucket or s3://bucket/prefix, not {what}; "
             f"credentials and endpoint come from the AWS variables"
         )
-    prefix = prefix.strip("/")
-    if prefix:
-        check_key(prefix)
-    return bucket, prefix
+    return bucket, prefix.strip("/")
 
 
 def _client(uri: str) -> Any:

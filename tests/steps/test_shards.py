@@ -194,12 +194,12 @@ def test_what_cannot_be_divided_is_refused(tmp_path: Path) -> None:
 def test_a_store_beside_the_raw_files_is_no_part_of_the_source(tmp_path: Path) -> None:
     context = context_of(tmp_path, texts(tmp_path), 2)
     settings, store = context.modality("image"), context.experiment.store
-    before = source_state(settings, store)
+    before = source_state(settings, store, None, name="image")
     for shard in (1, 2):
         prepare_shard(context, "image", shard=shard, shards=2)
-        assert source_state(settings, store) == before
+        assert source_state(settings, store, None, name="image") == before
     prepare(context, join=True)
-    assert source_state(settings, store) == before
+    assert source_state(settings, store, None, name="image") == before
 
 
 def test_labels_beside_several_files(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ def put(client: Any, bucket: str, key: str, data: bytes) -> None:
 
 def test_local_paths_stay_as_they_are(tmp_path: Path) -> None:
     settings = ModalitySettings(source="/a/b.npz", labels={"train": "/a/y.txt"})
-    assert local_source(settings, tmp_path) == settings
+    assert local_source(settings, tmp_path, name="image") == settings
     assert list(tmp_path.iterdir()) == []
 
 

@@ -26,3 +26,20 @@ def read_table(settings: ModalitySettings, *, name: str) -> Table:
     from sdml.features.readers.raw_items import read_raw_table
 
     return read_raw_table(settings, where=where)
+
+
+def named_files(settings: ModalitySettings, *, name: str) -> list[str]:
+    """The files that a table of raw items names, as it names them; none of any other source.
+
+    Args:
+        settings: whose source is local.
+        name: the modality's name, for messages.
+
+    Raises:
+        DataError: the table cannot be read.
+    """
+    if settings.extractor is None:
+        return []
+    from sdml.features.readers.raw_items import files_in_table
+
+    return files_in_table(settings, where=f"modality {name}")

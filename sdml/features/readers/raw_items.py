@@ -58,6 +58,18 @@ def is_table(source: str) -> bool:
     return Path(source).suffix.lower() in _TABLES and not is_glob(source)
 
 
+def files_in_table(settings: ModalitySettings, *, where: str) -> list[str]:
+    """What a table names, where items are files; see :func:`sdml.features.named_files`."""
+    assert settings.extractor is not None
+    key = settings.keys.features
+    kind = make_extractor(settings.extractor, where=where).kind
+    if kind == "text" or isinstance(key, dict) or not is_table(settings.source):
+        return []
+    path = existing_file(Path(settings.source), where=where)
+    with CsvSource(path, where=where, text={key}) as source:
+        return source.text_column(key)
+
+
 def table_items(source: CsvSource, key: str, kind: Kind) -> RawItems:
     """The texts of a column, or the files it names relative to the table."""
     texts = source.text_column(key)

@@ -118,7 +118,10 @@ def _inputs(task: Task, modalities: Sequence[str]) -> str:
         "subspace": stored.manifest.id if stored else "",
         "wanted": context.experiment.subspace.model_dump(mode="json"),
         "modalities": {
-            name: [settings[name].preparation(), source_state(settings[name], store)]
+            name: [
+                settings[name].preparation(),
+                source_state(settings[name], store, context.scratch, name=name),
+            ]
             for name in (modalities if stored else settings)
         },
     }
