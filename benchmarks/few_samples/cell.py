@@ -9,12 +9,11 @@ import numpy as np
 
 from benchmarks.few_samples.collection import Part, Samples, SmallCollection
 from benchmarks.few_samples.variants import Variant
-from benchmarks.peers.sdml_peer import encoder_map
+from benchmarks.peers.sdml_peer import encoder_map, subspace_of
 from benchmarks.quality import classify
 from sdml.experiment import SubspaceSettings, TrainingSettings
 from sdml.features import Split
 from sdml.retrieval import Protocol, evaluate, score
-from sdml.subspace import Subspace
 from sdml.training import TrainingData, fit
 
 
@@ -29,7 +28,7 @@ def run(
 
 def _product(small: SmallCollection, variant: Variant, seed: int, part: Part) -> dict[str, Any]:
     asked = SubspaceSettings.model_validate({**variant.subspace, "seed": seed})
-    projection_KC = _subspace(asked, [str(c) for c in range(small.classes)]).projection_KC
+    projection_KC = subspace_of(asked, [str(c) for c in range(small.classes)]).projection_KC
     codes, epochs = {}, {}
     for name, parts in small.modalities.items():
         settings = TrainingSettings.model_validate({**variant.training, "seed": seed})
@@ -51,13 +50,6 @@ def _product(small: SmallCollection, variant: Variant, seed: int, part: Part) ->
     found = evaluate(codes, protocol=Protocol(), projection_KC=projection_KC, threads=1)
     maps = {similarity: found.mean_map(similarity) for similarity in found.similarities}
     return {"maps": maps, "epochs": epochs}
-
-
-def _subspace(asked: SubspaceSettings, names: list[str]) -> Subspace:
-    if asked.kind == "identity":
-        return Subspace.unit(names)
-    make = Subspace.simplex if asked.kind == "simplex" else Subspace.random
-    return make(names, dimension=asked.dimension, seed=asked.seed)
 
 
 def _peer(small: SmallCollection, part: Part) -> dict[str, Any]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from benchmarks.peers.acmr import ACMR
 from benchmarks.peers.classifier import Classifier
 from benchmarks.peers.cmpm import CMPM
 from benchmarks.peers.dcca import DCCA
 from benchmarks.peers.dccae import DCCAE
+from benchmarks.peers.deep import DeepPeer
 from benchmarks.peers.drcl_peer import DRCL
 from benchmarks.peers.dscmr import DSCMR
 from benchmarks.peers.gmlda import GMLDA
@@ -42,7 +45,11 @@ CITED = (
 
 
 def all_peers(experiment: Experiment) -> dict[str, Peer]:
-    """Every method by name; the product's own have the settings of the experiment."""
+    """Every method by name; the product's own have the settings of the experiment.
+
+    Other networks are trained for as many epochs as the experiment's longest.
+    """
+    epochs = max(experiment.training_of(name).epochs for name in experiment.modalities)
     peers: list[Peer] = [
         MCCA(),
         GMLDA(),
@@ -64,7 +71,10 @@ def all_peers(experiment: Experiment) -> dict[str, Peer]:
         SDMLReference.of(experiment),
         SDML.of(experiment),
     ]
-    return {peer.name: peer for peer in peers}
+    return {
+        peer.name: replace(peer, epochs=epochs) if isinstance(peer, DeepPeer) else peer
+        for peer in peers
+    }
 
 
 def chosen_peers(experiment: Experiment, only: list[str], *, quick: bool) -> list[Peer]:

@@ -17,7 +17,7 @@ import torch
 
 from benchmarks.peers.peer import Map, Projector
 from benchmarks.peers.scoring import validation_map
-from benchmarks.peers.sdml_peer import SDML, trained, training_data
+from benchmarks.peers.sdml_peer import SDML, sizes_of, trained, training_data
 from benchmarks.peers.views import FloatArray, Views
 from sdml.experiment import Experiment, TrainingSettings
 from sdml.training import fit
@@ -35,14 +35,15 @@ class DRCL(SDML):
 
     @classmethod
     def of(cls, experiment: Experiment) -> Self:
-        """With the sizes that SDML has in each modality."""
-        made = {}
-        for name in experiment.modalities:
-            sizes = experiment.training_of(name).model_dump(
-                include={"epochs", "batch_size", "hidden"}
+        """With the sizes that SDML has in each modality; the first stage starts at random."""
+        made = {
+            name: TrainingSettings.model_validate(
+                {"method": "drcl", **sizes_of(experiment.training_of(name))}
             )
-            made[name] = TrainingSettings.model_validate({"method": "drcl", **sizes})
-        return cls(subspace=experiment.subspace, training=made)
+            for name in experiment.modalities
+        }
+        start = experiment.subspace.model_copy(update={"kind": "random", "source": None})
+        return cls(subspace=start, training=made)
 
     def quick(self) -> Self:
         """One learning rate; hidden layers and epochs as of SDML."""

@@ -24,7 +24,7 @@ from benchmarks.peers.peer import Peer
 from benchmarks.peers.views import Facts
 from sdml.experiment import Experiment, dump_experiment
 from sdml.steps.context import Context, origin
-from sdml.tracking import Tracker
+from sdml.tracking import NullTracker, Tracker
 
 ROOT = Path(__file__).parents[2]
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -147,6 +147,7 @@ def _fill(row: Row, request: Request, tracker: Tracker, say: Callable[[str], Non
     if kept is not None:
         say(f"{title}: kept")
         row.cells.append(kept)
+        _track(kept, tracker, Path(request.path))
         return
     say(f"{title}: …")
     child = subprocess.run(
@@ -165,7 +166,7 @@ def _fill(row: Row, request: Request, tracker: Tracker, say: Callable[[str], Non
         return
     say(f"{title}: {made['seconds']:.0f} s")
     row.cells.append(made)
-    _track(made, tracker)
+    _track(made, tracker, Path(request.path))
 
 
 def _read(request: Request) -> Cell | None:
@@ -177,8 +178,13 @@ def _read(request: Request) -> Cell | None:
     return cell if isinstance(cell, dict) and cell.get("key") == request.key else None
 
 
-def _track(cell: Cell, tracker: Tracker) -> None:
+def _track(cell: Cell, tracker: Tracker, path: Path) -> None:
+    """Make the cell's run, unless it has one: a file beside the cell says so."""
+    told = path.with_suffix(".tracked")
+    if isinstance(tracker, NullTracker) or told.exists():
+        return
     tags = {
+        "level": "benchmark",
         "collection": cell["collection"],
         "benchmark": "peers",
         "peer": cell["peer"],
@@ -188,6 +194,7 @@ def _track(cell: Cell, tracker: Tracker) -> None:
     with tracker.start(cell["collection"], name, tags=tags) as run:
         run.params(dict(_params(cell)))
         run.metrics(tracked_metrics(cell))
+    told.touch()
 
 
 def _params(cell: Cell) -> Iterator[tuple[str, object]]:

@@ -9,7 +9,7 @@ there is no grid. Ranked by the cosine, as published, and by the posterior produ
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar, Self
@@ -43,16 +43,19 @@ class SDML(Peer):
 
     @classmethod
     def of(cls, experiment: Experiment) -> Self:
-        """With the settings of each modality, the preset's keys as the preset has them."""
+        """With the settings of each modality, the preset's keys as the preset has them.
+
+        Of a modality that the file trains by another method only the sizes are taken.
+        """
         preset = TrainingSettings.model_validate({"preset": cls.preset})
         keys = {name: getattr(preset, name) for name in ("preset", "ridge_share", "least_batches")}
-        return cls(
-            subspace=experiment.subspace,
-            training={
-                name: experiment.training_of(name).model_copy(update=keys)
-                for name in experiment.modalities
-            },
-        )
+        training = {}
+        for name in experiment.modalities:
+            own = experiment.training_of(name)
+            if own.method != "sdml":
+                own = TrainingSettings.model_validate(sizes_of(own))
+            training[name] = own.model_copy(update=keys)
+        return cls(subspace=experiment.subspace, training=training)
 
     def quick(self) -> Self:
         """At most ten epochs of each modality, hidden layers of at most 256."""
@@ -81,10 +84,7 @@ class SDML(Peer):
 
     def _subspace(self, classes: int, seed: int) -> Subspace:
         names = [str(number) for number in range(classes)]
-        dimension = self.subspace.dimension
-        if self.subspace.source is not None:
-            return Subspace.from_file(Path(self.subspace.source), names, dimension=dimension)
-        return Subspace.random(names, dimension=dimension, seed=seed)
+        return subspace_of(self.subspace.model_copy(update={"seed": seed}), names)
 
 
 class SDMLReference(SDML):
@@ -92,6 +92,25 @@ class SDMLReference(SDML):
 
     name: ClassVar[str] = "sdml-reference"
     preset: ClassVar[str] = "sdml-reference"
+
+
+def sizes_of(settings: TrainingSettings) -> dict[str, object]:
+    """Epochs, batches and hidden layers, which every method has."""
+    return settings.model_dump(include={"epochs", "batch_size", "hidden"})
+
+
+def subspace_of(asked: SubspaceSettings, names: Sequence[str]) -> Subspace:
+    """The subspace of the kind that is asked for; of a prior the random one it starts from."""
+    match asked.kind:
+        case "identity":
+            return Subspace.unit(names)
+        case "simplex":
+            return Subspace.simplex(names, dimension=asked.dimension, seed=asked.seed)
+        case "given":
+            assert asked.source is not None
+            return Subspace.from_file(Path(asked.source), names, dimension=asked.dimension)
+        case "random" | "prior":
+            return Subspace.random(names, dimension=asked.dimension, seed=asked.seed)
 
 
 def training_data(train: Views, validation: Views, name: str) -> TrainingData:

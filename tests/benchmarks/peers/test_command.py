@@ -118,6 +118,7 @@ def test_a_table_is_filled_kept_and_tracked(world: Path, here: None) -> None:
     assert [len(row.cells) for row in finished] == [1, 0, 0]
     assert "no cell is finished" in markdown(finished, modalities)
     assert len(tracker.runs) == 2
+    assert tracker.runs[0].logged_tags["level"] == "benchmark"
     text = markdown(rows, modalities)
     assert "| mvda, cosine | " in text
     assert "| classifier, inner | " in text
@@ -137,6 +138,15 @@ def test_a_table_is_filled_kept_and_tracked(world: Path, here: None) -> None:
     run_table(experiment, wanted, NullTracker(), said.append)
     assert sum(line.endswith("kept") for line in said) == 1
     assert json.loads(files[0].read_text())["key"]
+
+
+def test_cells_are_tracked_once_tracking_is_there(world: Path, here: None) -> None:
+    experiment, wanted = read_experiment(world), settings(world, "classifier")
+    run_table(experiment, wanted, NullTracker(), lambda _: None)
+    tracker = MemoryTracker()
+    for _ in range(2):
+        run_table(experiment, wanted, tracker, lambda _: None)
+    assert [run.name for run in tracker.runs] == ["classifier seed 0"]
 
 
 def test_other_data_settings_and_threads_are_other_cells(world: Path, here: None) -> None:
