@@ -18,6 +18,7 @@ from benchmarks.peers.catalogue import all_peers
 from benchmarks.peers.collection import read_views
 from benchmarks.peers.deep import DeepPeer
 from benchmarks.peers.memory import peak_mebibytes, resident_mebibytes
+from benchmarks.peers.peer import Task
 from benchmarks.peers.sdml_peer import training_data
 from benchmarks.peers.views import Views
 from sdml.experiment import Experiment, parse_experiment
@@ -81,7 +82,7 @@ def measured(request: Request) -> Cost:
         case "joint":
             training = _joint(experiment, train, validation, subspace, request)
         case name:
-            training = _peer(name, experiment, train, validation, len(subspace.classes), request)
+            training = _peer(name, experiment, train, len(subspace.classes), request)
     before, began, cpu = resident_mebibytes(), time.perf_counter(), time.process_time()
     training()
     return Cost(
@@ -135,17 +136,21 @@ def _state(
 
 
 def _peer(
-    name: str,
-    experiment: Experiment,
-    train: Views,
-    validation: Views,
-    classes: int,
-    request: Request,
+    name: str, experiment: Experiment, train: Views, classes: int, request: Request
 ) -> Callable[[], object]:
+    """The epochs of one training, and its codes once: no grid, and no selection of an epoch."""
     peer = all_peers(experiment)[name]
     assert isinstance(peer, DeepPeer)
-    one = replace(peer, grid=peer.grid[:1], epochs=request.epochs)
-    return lambda: one.fit(train, validation, classes, seed=0)
+    one = replace(peer, epochs=request.epochs)
+    task = Task(train=train, classes=classes, seed=0, point=one.grid[0])
+
+    def training() -> None:
+        model = None
+        for trained in one.networks(task):
+            model = trained
+        one.finish(model, task)
+
+    return training
 
 
 if __name__ == "__main__":

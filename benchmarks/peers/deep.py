@@ -114,12 +114,15 @@ class DeepPeer(Peer):
         results = [self._train(task, validation) for task in tasks]
         return max(results, key=lambda result: result[0])[1]
 
-    def _train(self, task: Task, validation: Views) -> tuple[float, Projector]:
-        """Validation mAP of the best epoch, and its projector."""
+    def networks(self, task: Task) -> Iterator[Any]:
+        """The networks after each epoch of training, always the same object.
+
+        Raises:
+            TrainingError: the loss is not finite.
+        """
         model: nn.Module = self.build(task, torch.Generator().manual_seed(task.seed))
         rate = task.point.get("learning_rate", self.learning_rate)
         adam = torch.optim.Adam(model.parameters(), lr=rate, betas=(0.5, 0.999), fused=True)
-        best, best_epoch, kept = -1.0, 0, model.state_dict()
         for epoch in range(self.epochs):
             for batch in self.batches(task, epoch):
                 loss = self.loss(model, batch)
@@ -131,11 +134,16 @@ class DeepPeer(Peer):
                 adam.zero_grad()
                 loss.backward()  # type: ignore[no-untyped-call]
                 adam.step()
-            maps = self.finish(model, task)
-            reached = validation_map(Projector(maps=maps), validation)
+            yield model
+
+    def _train(self, task: Task, validation: Views) -> tuple[float, Projector]:
+        """Validation mAP of the best epoch, and its projector."""
+        best, best_epoch, kept, model = -1.0, 0, None, None
+        for epoch, model in enumerate(self.networks(task), start=1):
+            reached = validation_map(Projector(maps=self.finish(model, task)), validation)
             if reached > best:
-                best, best_epoch = reached, epoch + 1
-                kept = copy.deepcopy(model.state_dict())
+                best, best_epoch, kept = reached, epoch, copy.deepcopy(model.state_dict())
+        assert model is not None
         model.load_state_dict(kept)
         return best, Projector(
             maps=self.finish(model, task),
