@@ -20,6 +20,7 @@ from sdml.steps.identity import training_identity
 from sdml.steps.plan import Plan, planned
 from sdml.steps.sweep_group import OnEpochs, Work, ending, train_group
 from sdml.steps.train import Made, settings_of
+from sdml.tracking import TAG_CHARACTERS, Run
 from sdml.training.device import find_device
 from sdml.training.precision import decided
 
@@ -145,12 +146,14 @@ def sweep(
         stop=stop,
         reuse=reuse,
     )
+    parent: Run | None = None
     with ExitStack() as opened:
         if parent_run is None:
             tags = {**work.tags, "level": "sweep"}
             collection = context.experiment.collection
             run = context.tracker.start(collection, f"sweep {modality}", tags=tags)
-            work = replace(work, parent=opened.enter_context(ending(run)).id)
+            parent = opened.enter_context(ending(run))
+            work = replace(work, parent=parent.id)
         order = sorted(range(len(plans)), key=lambda place: plans[place].settings == own)
         found: dict[int, tuple[Made | TrainingError, bool]] = {}
         size = at_once or len(plans)
@@ -164,28 +167,50 @@ def sweep(
                 f"{len(failures)} of {len(made)} settings have no encoder, the others are stored: "
                 f"{failures[0]}"
             )
-    seconds = time.perf_counter() - start
-    trained = sum(not reused for _, reused in made)
-    logger.info("trained %s with %d settings in %.1f s", modality, trained, seconds)
-    return Swept(
-        modality=modality,
-        subspace=first.subspace.identity,
-        encoders=tuple(
-            SweptEncoder(
-                encoder=each.encoder,
-                lambda_=plan.settings.lambda_,
-                seed=plan.settings.seed,
-                learning_rate=plan.settings.learning_rate,
-                best_epoch=each.best_epoch,
-                epochs=len(each.history),
-                validation=each.best_loss,
-                reused=reused,
-            )
+        encoders = tuple(
+            _told(plan.settings, each, reused)
             for plan, (each, reused) in zip(plans, made, strict=True)
             if isinstance(each, Made)
-        ),
-        seconds=seconds,
+        )
+        if parent is not None:
+            parent.describe(_description(modality, own.method, encoders))
+    seconds = time.perf_counter() - start
+    trained = sum(not each.reused for each in encoders)
+    logger.info("trained %s with %d settings in %.1f s", modality, trained, seconds)
+    return Swept(
+        modality=modality, subspace=first.subspace.identity, encoders=encoders, seconds=seconds
     )
+
+
+def _told(settings: TrainingSettings, made: Made, reused: bool) -> SweptEncoder:
+    return SweptEncoder(
+        encoder=made.encoder,
+        lambda_=settings.lambda_,
+        seed=settings.seed,
+        learning_rate=settings.learning_rate,
+        best_epoch=made.best_epoch,
+        epochs=len(made.history),
+        validation=made.best_loss,
+        reused=reused,
+    )
+
+
+def _description(modality: str, method: str, encoders: Sequence[SweptEncoder]) -> str:
+    """Markdown for people: a row for each setting."""
+    lines = [
+        f"A sweep of **{modality}**, method `{method}`: {len(encoders)} settings. *Validation* is "
+        "the supervised loss of the selected epoch. mAP takes all modalities: the pipeline "
+        "`sweep` has it for every λ.",
+        "",
+        "| λ | seed | learning rate | best epoch | validation | encoder |",
+        "|---|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| {each.lambda_:g} | {each.seed} | {each.learning_rate:g} "
+        f"| {each.best_epoch} of {each.epochs} | {each.validation:.4f} | `{each.encoder}` |"
+        for each in encoders
+    ]
+    return "\n".join(lines)[:TAG_CHARACTERS]
 
 
 def _with(plan: Plan, settings: TrainingSettings) -> Plan:

@@ -110,6 +110,10 @@ def test_every_setting_is_tracked_like_a_training(make: MakeContext) -> None:
     made = swept(context, 0.25, 0.75, pipeline_run="p1")
     parent, first, second = runs(context)
     assert parent.logged_tags["level"] == "sweep"
+    rows = parent.logged_tags["mlflow.note.content"].splitlines()[-2:]
+    assert [row.split(" | ")[0] for row in rows] == ["| 0.25", "| 0.75"]
+    for row, each in zip(rows, made.encoders, strict=True):
+        assert f"| {each.best_epoch} of 3 | {each.validation:.4f} | `{each.encoder}` |" in row
     assert [run.parent for run in (first, second)] == [parent.id] * 2
     assert statuses(context) == ["finished"] * 3
     alone = make("image")
