@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from sdml.errors import Interrupted, TrainingError
 from sdml.experiment import TrainingSettings
+from sdml.steps.own_encoder import as_newest
 from sdml.steps.plan import Plan
 from sdml.steps.train import (
     Made,
@@ -18,7 +19,7 @@ from sdml.steps.train import (
     publish,
     use_again,
 )
-from sdml.store import Catalog, CheckpointSlot, Version
+from sdml.store import CheckpointSlot
 from sdml.tracking import Run
 from sdml.training import EpochRecord
 from sdml.training.batched import fit_batched
@@ -72,7 +73,7 @@ def train_group(
                 context = plans[place].context
                 version = context.catalog.get(uri)
                 if plans[place].settings == work.own:
-                    version = _newest(context.catalog, version)
+                    version = as_newest(context, version)
                 again = use_again(runs[place], version, context)
                 log_result(runs[place], context, again)
                 runs[place].finish()
@@ -118,25 +119,6 @@ def _trained(
         made[place] = found
     slot.clear()
     return made
-
-
-def _newest(catalog: Catalog, stored: Version) -> Version:
-    """An encoder, or a new copy of it if another one has been stored after it."""
-    manifest = stored.manifest
-    made_for = manifest.made_from["subspace"]
-    newest = catalog.latest(
-        "encoder", manifest.modality, where=lambda other: other.made_from["subspace"] == made_for
-    )
-    if newest.path == stored.path:
-        return stored
-    return catalog.publish(
-        "encoder",
-        modality=manifest.modality,
-        objects={record.name: catalog.local(stored, record.name) for record in manifest.objects},
-        settings=manifest.settings,
-        made_from=manifest.made_from,
-        seed=manifest.seed,
-    )
 
 
 def _identity(plans: Mapping[int, Plan]) -> str:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from sdml.steps.evaluate import Evaluated, evaluate
+from sdml.steps.own_encoder import as_newest
 from sdml.steps.pipeline.records import Pins, TrainedRecord
 from sdml.steps.pipeline.task import Task
+from sdml.steps.registered import register
 from sdml.steps.tracked_evaluation import track_settings
 
 
@@ -20,14 +22,15 @@ def evaluate_pinned(
 ) -> Evaluated:
     """Evaluate the encoders of this run, only those of one λ if one is given.
 
-    The figures stand on the tracking parent; those of one λ on a child of their own.
+    The figures stand on the tracking parent; those of one λ on a child of their own. Encoders of
+    the file's own λ are the newest ones afterwards.
 
     Args:
         others: URIs of other modalities' encoders.
     """
-    chosen = [r.encoder for r in records if lambda_ is None or r.weight == lambda_]
-    encoders = [*chosen, *others.values()]
     context = task.context
+    chosen = {r.modality: r.encoder for r in records if lambda_ is None or r.weight == lambda_}
+    encoders = [*chosen.values(), *others.values()]
     collection = context.experiment.collection
     subspace = {"subspace": context.catalog.get(pins.subspace).manifest.id}
     if lambda_ is None:
@@ -42,4 +45,11 @@ def evaluate_pinned(
         collection, f"evaluate λ={lambda_:g}", parent=above.id if above else None, tags=tags
     ) as child:
         track_settings(child, [context.catalog.get(uri) for uri in encoders])
-        return evaluate(context, encoders=encoders, run=child)
+        evaluated = evaluate(context, encoders=encoders, run=child)
+        for modality, encoder in chosen.items():
+            if lambda_ == context.experiment.training_of(modality).lambda_:
+                stored = context.catalog.get(encoder)
+                newest = as_newest(context, stored)
+                if newest.path != stored.path:
+                    register(child, context, newest)
+        return evaluated

@@ -50,6 +50,26 @@ def test_a_pipeline_run_is_one_parent_with_children_one_level_deep(
     ]
 
 
+def test_after_a_sweep_the_files_own_encoder_is_the_newest(make: MakeContext, start: Start) -> None:
+    context = make(modalities={"text": {"training": {"lambda": 1.0}}})
+    pins = start(context, *BOTH)
+    task, tracker = task_of(context), tracker_of(context)
+    weights = (0.5, 0.0, 1.0)
+    records = [train_pinned(task, pins, m, lambda_=w, reuse=True) for w in weights for m in BOTH]
+    for weight in weights:
+        evaluate_pinned(task, pins, records, {}, lambda_=weight)
+    own = {"image": 0.5, "text": 1.0}
+    newest = {m: newest_encoder(context, m) for m in BOTH}
+    assert {m: version.manifest.settings["lambda"] for m, version in newest.items()} == own
+    original = next(r.encoder for r in records if (r.modality, r.weight) == ("image", 0.5))
+    assert newest["image"].manifest.objects == context.catalog.get(original).manifest.objects
+    assert newest["text"].uri == records[-1].encoder  # no copy is needed
+    registered = [model.tags["encoder"] for run in tracker.runs for model in run.models]
+    assert registered.count(newest["image"].uri) == 1
+    evaluate_pinned(task, pins, records, {}, lambda_=0.5)  # a retry
+    assert newest_encoder(context, "image").path == newest["image"].path
+
+
 def test_what_is_published_meanwhile_changes_nothing(make: MakeContext, start: Start) -> None:
     context = make()
     pins = start(context, *BOTH)
