@@ -16,6 +16,7 @@ from sdml.steps.pipeline.records import Pins
 from sdml.steps.pipeline.task import Task
 from sdml.steps.prepare import prepare
 from sdml.steps.sources import source_state
+from sdml.store import Version
 
 _SWEEP = "sweep"
 
@@ -51,7 +52,7 @@ def begin(task: Task, *, modalities: Sequence[str], new_modality: bool, pipeline
             version.manifest.modality or "": version.uri
             for version in newest_encoders(context, subspace=subspace, leave_out=modalities)
         }
-    begun = Begun(inputs=_inputs(task, modalities), encoders=others)
+    begun = Begun(inputs=_inputs(task, modalities, stored_subspace(context)), encoders=others)
     parent = task.resume_parent(pipeline)
     parent.tag({"pipeline": pipeline, "modalities": ", ".join(modalities), "inputs": begun.inputs})
     training = context.experiment.training
@@ -82,7 +83,10 @@ def prepare_pinned(
         DataError: a source or the stored subspace is no longer what it was at the beginning.
         NotFoundError: the partner of a modality was not trained before.
     """
-    if _inputs(task, modalities) != inputs:
+    stored = stored_subspace(task.context)
+    # None: an earlier try of this task may have stored it and died before it was through
+    tried = (stored, None) if stored else (None,)
+    if inputs not in (_inputs(task, modalities, one) for one in tried):
         raise DataError(
             "the sources and the stored subspace must stay as they were when the run began, but "
             "one of them has changed: run the pipeline again"
@@ -109,12 +113,16 @@ def _partners(task: Task, modalities: Sequence[str]) -> dict[str, str]:
     }
 
 
-def _inputs(task: Task, modalities: Sequence[str]) -> str:
-    """What decides the outcome of a preparation, as one digest."""
+def _inputs(task: Task, modalities: Sequence[str], stored: Version | None) -> str:
+    """What decides the outcome of a preparation and the URIs it returns, as one digest.
+
+    Args:
+        stored: the collection's subspace, if it has one.
+    """
     context = task.context
-    stored = stored_subspace(context)
     settings, store = context.experiment.modalities, context.catalog.store.uri
     parts: dict[str, Any] = {
+        "store": store,
         "subspace": stored.manifest.id if stored else "",
         "wanted": context.experiment.subspace.model_dump(mode="json"),
         "modalities": {

@@ -27,10 +27,14 @@ def evaluate_pinned(
 
     Args:
         others: URIs of other modalities' encoders.
+
+    Raises:
+        NotFoundError: one of the encoders has been removed.
     """
     context = task.context
     chosen = {r.modality: r.encoder for r in records if lambda_ is None or r.weight == lambda_}
     encoders = [*chosen.values(), *others.values()]
+    task.require([pins.subspace, *encoders])
     collection = context.experiment.collection
     subspace = {"subspace": context.catalog.get(pins.subspace).manifest.id}
     if lambda_ is None:

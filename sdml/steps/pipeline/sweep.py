@@ -25,6 +25,7 @@ def sweep_pinned(
         UserError: the modality was not prepared, or a λ stands there twice.
     """
     features = pinned_features(pins, modality)
+    task.require([pins.subspace, features])
     logger.info("training %s with %d values of λ", modality, len(lambdas))
     parent = task.parent()
     swept = sweep(

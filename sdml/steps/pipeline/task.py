@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
-from sdml.errors import DataError, Interrupted, SDMLError
+from sdml.errors import DataError, Interrupted, NotFoundError, SDMLError
 from sdml.experiment import Experiment, parse_experiment
 from sdml.steps.context import Context
 from sdml.steps.stopping import stop_on_sigterm
@@ -62,6 +62,21 @@ class Task:
             return self.context.tracker.resume(collection, parent.id)
         tags = {"collection": collection, **_PARENT, **self.tags()}
         return self.context.tracker.start(collection, name, tags=tags)
+
+    def require(self, uris: Iterable[str]) -> None:
+        """Refuse to begin with versions that Kubeflow's cache remembers and the store has lost.
+
+        Raises:
+            NotFoundError: one is not there.
+        """
+        for uri in uris:
+            try:
+                self.context.catalog.get(uri)
+            except NotFoundError as error:
+                raise NotFoundError(
+                    f"{error}. If it was removed (sdml gc) after an earlier run, Kubeflow's cache "
+                    "does not know: compile or submit with --no-cache"
+                ) from error
 
     def tell_parent(self, **tags: str) -> None:
         """Set tags on the parent if there is one; that never fails a task."""

@@ -25,8 +25,10 @@ def train_pinned(
 
     Raises:
         UserError: the modality was not prepared.
+        NotFoundError: what was prepared has been removed.
     """
     features = pinned_features(pins, modality)
+    task.require([pins.subspace, features])
     logger.info("training %s with λ = %g", modality, lambda_)
     parent = task.parent()
     what: dict[str, Any] = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from sdml.errors import DataError, NotFoundError, UserError
 from sdml.steps.context import Context
 from sdml.steps.encoders import newest_encoder
 from sdml.steps.pipeline import begin, prepare_pinned
+from sdml.store import Catalog, FolderStore, Kind, Version
 from tests.steps import tiny
 from tests.steps.conftest import MakeContext
 from tests.steps.pipeline.conftest import Start, task_of, tracker_of
@@ -105,6 +107,35 @@ def test_a_source_that_changes_after_the_beginning_is_refused(
     with pytest.raises(DataError, match="one of them has changed"):
         prepare_pinned(task_of(context), modalities=BOTH, new_modality=False, inputs=inputs)
     assert context.catalog.inventory() == []
+
+
+def test_a_preparation_that_died_after_the_subspace_goes_on(
+    make: MakeContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context = make()
+    inputs = inputs_of(context)
+    publish = Catalog.publish
+
+    def dies(self: Catalog, kind: Kind, **what: Any) -> Version:
+        if kind == "features":
+            raise KeyboardInterrupt
+        return publish(self, kind, **what)
+
+    monkeypatch.setattr(Catalog, "publish", dies)
+    with pytest.raises(KeyboardInterrupt):
+        prepare_pinned(task_of(context), modalities=BOTH, new_modality=False, inputs=inputs)
+    monkeypatch.undo()
+    assert context.catalog.latest("subspace")
+    assert context.catalog.versions("features") == []
+    pins = prepare_pinned(task_of(context), modalities=BOTH, new_modality=False, inputs=inputs)
+    assert set(pins.features) == set(BOTH)
+
+
+def test_the_digest_changes_with_the_store(make: MakeContext, tmp_path: Path) -> None:
+    context = make()
+    moved = tmp_path / "elsewhere"
+    catalog = Catalog(FolderStore(moved), "tiny")
+    assert inputs_of(replace(context, catalog=catalog)) != inputs_of(context)
 
 
 def test_no_modality_is_refused_before_anything_is_written(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 
+from sdml.errors import NotFoundError
 from sdml.experiment import parse_experiment
 from sdml.steps.encoders import newest_encoder
 from sdml.steps.pipeline import begin, evaluate_pinned, finish, train_pinned
@@ -68,6 +70,21 @@ def test_after_a_sweep_the_files_own_encoder_is_the_newest(make: MakeContext, st
     assert registered.count(newest["image"].uri) == 1
     evaluate_pinned(task, pins, records, {}, lambda_=0.5)  # a retry
     assert newest_encoder(context, "image").path == newest["image"].path
+
+
+def test_what_was_removed_meanwhile_is_named_with_the_cache(
+    make: MakeContext, start: Start
+) -> None:
+    context = make()
+    pins = start(context, *BOTH)
+    task = task_of(context)
+    record = train_pinned(task, pins, "image", lambda_=0.5, reuse=True)
+    shutil.rmtree(record.encoder)
+    with pytest.raises(NotFoundError, match=r"encoders/image/.*--no-cache"):
+        evaluate_pinned(task, pins, [record], {}, lambda_=None)
+    shutil.rmtree(pins.features["image"])
+    with pytest.raises(NotFoundError, match=r"features/image/.*--no-cache"):
+        train_pinned(task, pins, "image", lambda_=0.5, reuse=True)
 
 
 def test_what_is_published_meanwhile_changes_nothing(make: MakeContext, start: Start) -> None:
