@@ -23,6 +23,8 @@ class EvaluationSettings(Settings):
     conventions of the released code, which differ for single- and multi-label collections.
     With ``sample``, so many queries of each modality are ranked against the whole gallery, and
     mAP comes with a 95 % confidence interval.
+    ``recall: pair`` asks, for R@K and the median rank, for the item of the query's own row alone;
+    ``class`` for any relevant one.
     ``examples`` is how many queries of each modality the report shows with what they find.
     """
 
@@ -33,6 +35,7 @@ class EvaluationSettings(Settings):
     denominator: Literal["hits", "min", "relevant"] = "min"
     empty_query: Literal["zero", "skip"] = "zero"
     relevance: Literal["any", "exact"] = "any"
+    recall: Literal["class", "pair"] = "class"
     examples: Annotated[Whole, Field(ge=0, le=20)] = 3
     block_mebibytes: Annotated[Whole, Field(ge=1)] = 256
     sample: SampleSettings | None = None

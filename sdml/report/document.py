@@ -17,6 +17,7 @@
                     curves: {recall_levels, precision_at_recall, scopes, precision_at_scope},
                     sampled: {population, map: {low, high}, map_at_k: {low, high}}}]
     recall        [{query, gallery, similarity, recall: {K: R@K}, median_rank}]
+    recall_of     "class": any relevant item, or "pair": that of the query's own row
     clustering    {clusters, items, ami, nmi, ari}, or {missing: why}, or null
     histories     {modality: [{epoch, train_loss, ...}]}, empty when none were given
 
@@ -72,6 +73,7 @@ def report_document(
         },
         "pairs": [_pair(pair) for pair in evaluation.pairs],
         "recall": [_recall(result) for result in extras.recall],
+        "recall_of": "pair" if extras.pairs else "class",
         "clustering": _clustering(extras.clustering),
         "histories": {
             name: [dict(record) for record in history] for name, history in histories.items()

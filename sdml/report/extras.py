@@ -47,8 +47,13 @@ class Example:
 
 @dataclass(frozen=True, kw_only=True)
 class Extras:
-    """Parts that a report may have; ``clustering`` is text where it says why there is none."""
+    """Parts that a report may have.
+
+    ``pairs``: recall is of the item of the query's own row, not of any relevant one.
+    ``clustering`` is text where it says why there is none.
+    """
 
     recall: tuple[RecallResult, ...] = ()
+    pairs: bool = False
     clustering: Clustering | str | None = None
     examples: tuple[Example, ...] = ()

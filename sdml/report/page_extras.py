@@ -19,12 +19,19 @@ def recall_section(extras: Extras, similarities: Sequence[Similarity]) -> str:
         _recall_table(similarity, [r for r in extras.recall if r.similarity == similarity])
         for similarity in similarities
     )
-    return (
-        "<section><h2>Recall</h2><p>R@K is the share of queries with a relevant item among the "
-        "first K; the median rank is that of the first relevant item, 1 at best. Relevant is what "
-        "is relevant for mAP: with class labels, any item of the class. Publications about pairs "
-        f"ask for the one item of the pair, which is harder.</p>{tables}</section>"
-    )
+    if extras.pairs:
+        told = (
+            "R@K is the share of queries with the item of their own row among the first K; the "
+            "median rank is that of this item, 1 at best. No other item counts, whatever its class."
+        )
+    else:
+        told = (
+            "R@K is the share of queries with a relevant item among the first K; the median rank "
+            "is that of the first relevant item, 1 at best. Relevant is what is relevant for mAP: "
+            "with class labels, any item of the class. Publications about pairs ask for the one "
+            "item of the pair, which is harder."
+        )
+    return f"<section><h2>Recall</h2><p>{told}</p>{tables}</section>"
 
 
 def cluster_section(clustering: Clustering | str | None) -> str:

@@ -92,7 +92,8 @@ def _beside(extras: Extras) -> str:
     for similarity in dict.fromkeys(result.similarity for result in extras.recall):
         means = mean_recall(extras, similarity)
         said = ", ".join(f"R@{k} {means[k]:.3f}" for k in DEPTHS)
-        lines.append(f"- {similarity}: {said} (any relevant item, mean of the directions)")
+        what = "the item of the same row" if extras.pairs else "any relevant item"
+        lines.append(f"- {similarity}: {said} ({what}, mean of the directions)")
     if isinstance(extras.clustering, Clustering):
         found = extras.clustering
         lines.append(

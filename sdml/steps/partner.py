@@ -85,7 +85,7 @@ def check_paired(context: Context, features: Version, partner: Version) -> None:
             )
         if split == "train" and (_noisy(features) or _noisy(partner)):
             continue
-        row = _first_difference(own, other)
+        row = first_difference(own, other)
         if row is not None:
             raise DataError(
                 f"method mtls pairs samples row by row, but row {row} (counted from 0) of split "
@@ -123,8 +123,8 @@ def _noisy(version: Version) -> bool:
     return TrainLabelSettings.model_validate(said).noise > 0
 
 
-def _first_difference(own: npt.NDArray[Any], other: npt.NDArray[Any]) -> int | None:
-    """The first row that is labelled in both, but not alike."""
+def first_difference(own: npt.NDArray[Any], other: npt.NDArray[Any]) -> int | None:
+    """The first row, from 0, that is labelled in both, but not alike."""
     for start in range(0, len(own), _ROWS):
         rows = slice(start, start + _ROWS)
         for place, alike in enumerate(_alike(own[rows], other[rows])):

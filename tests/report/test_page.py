@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 from sdml.report import Clustering, Example, Extras, Hit, Item
@@ -134,6 +135,14 @@ def test_what_else_was_found_is_shown(evaluation: CrossModalResult) -> None:
     assert "<b>word</b>" in reader.words
     assert page.count('aria-label="relevant"') == 1
     assert page.count('aria-label="not relevant"') == 2
+
+
+def test_recall_says_what_it_is_of(evaluation: CrossModalResult) -> None:
+    page, _ = read(evaluation, {}, extras())
+    assert "any item of the class" in page
+    page, _ = read(evaluation, {}, replace(extras(), pairs=True))
+    assert "the item of their own row" in page
+    assert "any item of the class" not in page
 
 
 def test_previews_are_inside_and_nothing_may_be_loaded(evaluation: CrossModalResult) -> None:

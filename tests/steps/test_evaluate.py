@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score
 
-from sdml.errors import NotFoundError, SubspaceError, UserError
+from sdml.errors import DataError, NotFoundError, SubspaceError, UserError
 from sdml.experiment import EvaluationSettings
 from sdml.steps.context import Context
 from sdml.steps.encoders import codes_of, newest_encoder, open_encoder
 from sdml.steps.evaluate import evaluate, newest_report, protocol_of
+from sdml.steps.evaluation_extras import numbered
 from sdml.steps.prepare import prepare
 from sdml.steps.train import train
 from sdml.tracking import MemoryRun, MemoryTracker
@@ -124,6 +125,46 @@ def test_the_newest_report_can_be_read_again(finished: Path, plain_report: None)
     assert newest_report(context) == evaluated
     evaluated.write_html(context, str(finished / "copy.html"))
     assert (finished / "copy.html").read_bytes() == b"<title>tiny</title>"
+
+
+def test_recall_of_pairs_is_of_the_same_row_alone(finished: Path, plain_report: None) -> None:
+    context = opened(finished, evaluation={"recall": "pair"})
+    report = context.catalog.get(evaluate(context).report)
+    assert report.manifest.settings["recall"] == "pair"
+    document = json.loads(context.catalog.read(report, "report.json"))
+    assert document["recall_of"] == "pair"
+    image, text = (
+        embedded(context, modality)[0].astype(np.float64) for modality in ("image", "text")
+    )
+    scores_QG = (image / np.linalg.norm(image, axis=1)[:, None]) @ (
+        text / np.linalg.norm(text, axis=1)[:, None]
+    ).T
+    ranks_Q = 1 + (scores_QG > np.diag(scores_QG)[:, None]).sum(axis=1)
+    (found,) = (
+        one
+        for one in document["recall"]
+        if (one["query"], one["similarity"]) == ("image", "cosine")
+    )
+    assert found["median_rank"] == np.median(ranks_Q)
+    assert found["recall"] == {str(k): np.mean(ranks_Q <= k) for k in (1, 5, 10)}
+    (run,) = runs(context)
+    assert "the item of the same row" in run.logged_tags["mlflow.note.content"]
+
+
+def test_rows_that_are_no_pairs_have_no_recall_of_pairs() -> None:
+    codes_NK = np.eye(4, dtype=np.float32)
+    labels = np.array([0, 1, 2, -1])
+    for other, message in (
+        (labels[:3], "image has 4 rows to evaluate and text 3"),
+        (
+            np.array([0, 2, 2, 1]),
+            r"row 1 \(counted from 0\) has another label in image than in text",
+        ),
+    ):
+        with pytest.raises(DataError, match=message):
+            numbered({"image": (codes_NK, labels), "text": (codes_NK[: len(other)], other)})
+    paired = numbered({"image": (codes_NK, labels), "text": (codes_NK, np.array([0, -1, 2, 1]))})
+    assert [labels.tolist() for _, labels in paired.values()] == [[0, 1, 2, 3]] * 2
 
 
 def test_what_is_tracked_has_the_documented_names(finished: Path, plain_report: None) -> None:
