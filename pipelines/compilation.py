@@ -14,6 +14,7 @@ from pipelines.catalogue import BUILDERS, arguments_for, plan_for
 from sdml.errors import UserError
 from sdml.experiment import Experiment
 
+_MARK = "# PIPELINE DEFINITION"  # KFP begins every compiled file so
 _DEFAULT = re.compile(r" \[Default: .*\](?=\n)")
 
 
@@ -34,7 +35,7 @@ def compile_pipeline(
 
     Raises:
         ExperimentError: the file has no such modality, or too few.
-        UserError: ``output`` cannot be written.
+        UserError: ``output`` cannot be written, or is a file that is no compiled pipeline.
     """
     plan = plan_for(name, experiment, modalities=modalities, cache=cache)
     arguments = arguments_for(name, experiment, modalities=modalities, plan=plan)
@@ -43,6 +44,7 @@ def compile_pipeline(
     if output.is_dir():
         raise UserError(f"--output must be a file, got the folder {output}: add a file name")
     try:
+        _check_replaced(output)
         with tempfile.TemporaryDirectory(prefix=".sdml-", dir=output.parent) as folder:
             made = Path(folder) / "pipeline.yaml"
             with warnings.catch_warnings():
@@ -56,6 +58,19 @@ def compile_pipeline(
         raise UserError(
             f"--output must be writable, got {output}: {error.strerror}: choose another place"
         ) from error
+
+
+def _check_replaced(output: Path) -> None:
+    """Only a compiled pipeline, or nothing, may be lost."""
+    if not output.is_file():
+        return
+    with output.open("rb") as file:
+        start = file.read(len(_MARK))
+    if start and start != _MARK.encode():
+        raise UserError(
+            f"--output must be a new file or a compiled pipeline to replace, got {output}, which "
+            "holds something else: name another file with --output"
+        )
 
 
 def _without_defaults(text: str) -> str:

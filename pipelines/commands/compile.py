@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from pipelines.commands.options import Actions, action, pipeline_arguments
+from sdml.errors import UserError
 from sdml.experiment import read_experiment
 
 
@@ -30,6 +31,11 @@ def _run(arguments: argparse.Namespace) -> int:
     name = arguments.pipeline
     output = arguments.output or Path(f"{name}.yaml")
     experiment = read_experiment(arguments.experiment)
+    if output.exists() and output.samefile(arguments.experiment):
+        raise UserError(
+            f"--output must not be the experiment file, got {output}"
+            f"{'' if arguments.output else ' by default'}: name another file with --output"
+        )
     compile_pipeline(
         name,
         experiment,

@@ -45,7 +45,7 @@ def _run(arguments: argparse.Namespace, console: Console) -> None:
     from sdml.steps.context import Context
 
     if arguments.html is not None:
-        check_writable(arguments.html, "--html")
+        check_writable(arguments.html, "--html", experiment=arguments.experiment)
     context = None
     if arguments.experiment is not None:
         context = Context.open(read_experiment(arguments.experiment), track=False)

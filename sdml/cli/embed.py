@@ -7,6 +7,7 @@ from pathlib import Path
 
 from sdml.cli.console import Console
 from sdml.cli.options import Commands, command, experiment_argument, open_experiment
+from sdml.cli.result_file import check_other_file
 
 
 def add_to(commands: Commands) -> None:
@@ -31,6 +32,7 @@ sdml embed experiment.yaml --modality audio --input 'calls/*.wav' --output codes
 def _run(arguments: argparse.Namespace, console: Console) -> None:
     from sdml.steps.embed import embed
 
+    check_other_file(arguments.output, "--output", arguments.file)
     made = embed(open_experiment(arguments), arguments.modality, arguments.input, arguments.output)
     rows, width = made.shape
     console.result(

@@ -23,16 +23,34 @@ class ResultFileError(SDMLError):
     """The file takes no more."""
 
 
-def check_writable(path: Path, option: str = "--result") -> None:
-    """Refuse a file that could not be written, before the work; nothing is made.
+def check_writable(path: Path, option: str = "--result", *, experiment: Path | None = None) -> None:
+    """Refuse a file that could not or must not be written, before the work; nothing is made.
+
+    Args:
+        path: the file.
+        option: that named it.
+        experiment: the experiment file of the command.
 
     Raises:
-        UserError: it cannot.
+        UserError: it cannot be written, or is the experiment file.
     """
+    check_other_file(path, option, experiment)
     folder = path.is_dir()
     if folder or not os.access(path if path.exists() else path.parent, os.W_OK):
         what = "is a folder" if folder else "cannot be written"
         raise UserError(f"{option} must name a file to write, but {path} {what}: name another")
+
+
+def check_other_file(path: Path, option: str, experiment: Path | None) -> None:
+    """Refuse the experiment file as an output, also by way of a link.
+
+    Raises:
+        UserError: it is that file.
+    """
+    if experiment and path.exists() and experiment.exists() and path.samefile(experiment):
+        raise UserError(
+            f"{option} must not be the experiment file, but {path} is: name another file"
+        )
 
 
 def write_result(path: Path, data: dict[str, Any] | list[dict[str, Any]]) -> None:

@@ -67,7 +67,7 @@ sdml sweep experiment.yaml --modality text --lambda 0.5 --seeds 5 --json""",
 def _run(arguments: argparse.Namespace, console: Console) -> None:
     with stop_on_sigterm() as stop:
         if arguments.result is not None:
-            check_writable(arguments.result)
+            check_writable(arguments.result, experiment=arguments.file)
         _sweep(arguments, console, stop)
 
 

@@ -64,7 +64,7 @@ sdml train experiment.yaml --modality image --processes 4""",
 def _run(arguments: argparse.Namespace, console: Console) -> None:
     with stop_on_sigterm() as stop:
         if arguments.result is not None:
-            check_writable(arguments.result)
+            check_writable(arguments.result, experiment=arguments.file)
         if len(arguments.modality or ()) != 1:
             _train_several(arguments, console, stop)
         elif arguments.processes == 1:

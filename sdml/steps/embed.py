@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sdml.errors import DataError
+from sdml.features.files import files_of, is_glob
 from sdml.features.stored import write_npy
 from sdml.steps.context import Context
 from sdml.steps.encoders import newest_encoder, open_encoder
@@ -33,11 +34,12 @@ def embed(context: Context, modality: str, source: str, output: Path) -> Embedde
 
     Raises:
         NotFoundError: the modality has no encoder.
-        DataError: the samples do not fit the encoder, or ``output`` names no file.
+        DataError: the samples do not fit the encoder, ``output`` names no file, or is
+            the source itself.
         StoreAccessError: ``output`` must not be written.
         StoreFullError: there is no room for it.
     """
-    _check_output(output)
+    _check_output(output, source)
     encoder = open_encoder(context, newest_encoder(context, modality))
     codes_NK = encoder.embed(source)
     _write(codes_NK, output)
@@ -48,11 +50,22 @@ def embed(context: Context, modality: str, source: str, output: Path) -> Embedde
     )
 
 
-def _check_output(output: Path) -> None:
+def _check_output(output: Path, source: str) -> None:
     if output.is_dir() or not output.parent.is_dir():
         problem = "is a folder" if output.is_dir() else "lies in a folder that does not exist"
         raise DataError(
             f"{output}: must name a file for the codes, but {problem}: correct --output"
+        )
+    if not output.exists():
+        return
+    inputs = [Path(source)]
+    if is_glob(source):
+        root, below = files_of(source, where="input")
+        inputs = [root / path for path in below]
+    if any(path.exists() and output.samefile(path) for path in inputs):
+        raise DataError(
+            f"{output}: the codes must not replace the samples that they are made of, but --output "
+            f"is the file of --input {source}: name another file with --output"
         )
 
 

@@ -219,13 +219,29 @@ def test_replaces_whole_or_not_at_all(experiment: Experiment, tmp_path: Path) ->
     folder = tmp_path / "out"
     folder.mkdir()
     output = folder / "any name"
-    output.write_text("older")
+    older = "# PIPELINE DEFINITION\n# older\n"
+    output.write_text(older)
     with pytest.raises(ExperimentError):
         compile_pipeline("train", experiment, modalities=["none"], output=output)
-    assert output.read_text() == "older"
+    assert output.read_text() == older
     compile_pipeline("train", experiment, modalities=None, output=output)
-    assert output.read_text().startswith("# PIPELINE DEFINITION")
+    assert output.read_text().startswith("# PIPELINE DEFINITION\n# Name: sdml-train")
     assert list(folder.iterdir()) == [output]
+
+
+@pytest.mark.parametrize("content", [b"collection: mine\n", b"\x93NUMPY", b"# PIPELINE"])
+def test_a_file_that_is_no_compiled_pipeline_is_not_replaced(
+    experiment: Experiment, tmp_path: Path, content: bytes
+) -> None:
+    output = tmp_path / "train.yaml"
+    output.write_bytes(content)
+    with pytest.raises(UserError, match=r"train\.yaml, which holds something else") as refused:
+        compile_pipeline("train", experiment, modalities=None, output=output)
+    assert "\n" not in str(refused.value)
+    assert output.read_bytes() == content
+    output.write_bytes(b"")  # as mktemp leaves it
+    compile_pipeline("train", experiment, modalities=None, output=output)
+    assert output.stat().st_size
 
 
 @pytest.mark.parametrize("name", ["train", "sweep"])

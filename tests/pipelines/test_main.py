@@ -30,6 +30,24 @@ def test_compiles_beside_the_caller_by_default(
     assert (tmp_path / "sweep.yaml").is_file()
 
 
+@pytest.mark.parametrize("given", [[], ["--output", "link.yaml"]])
+def test_the_experiment_file_is_not_overwritten(
+    tmp_path: Path,
+    given: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    file = write_experiment(tmp_path, "train")
+    (tmp_path / "link.yaml").symlink_to(file)
+    before = file.read_text()
+    monkeypatch.chdir(tmp_path)
+    assert main(["compile", "train", "--experiment", "train.yaml", *given]) == 2
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.startswith("sdml: error: --output must not be the experiment file, got ")
+    assert file.read_text() == before
+    assert (tmp_path / "link.yaml").is_symlink()
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [

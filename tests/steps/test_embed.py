@@ -121,6 +121,31 @@ def test_an_output_that_names_no_file_is_refused(finished: Path, tmp_path: Path)
     assert sorted(tmp_path.iterdir()) == before
 
 
+@pytest.mark.parametrize("given", ["x.npy", "here/../x.npy", "symbolic.npy", "hard.npy"])
+def test_the_samples_are_not_replaced_by_their_codes(
+    finished: Path, tmp_path: Path, given: str
+) -> None:
+    context = tiny.open_file(finished / "experiment.yaml")
+    source = tmp_path / "x.npy"
+    np.save(source, tiny.arrays("image")["X"])
+    (tmp_path / "here").mkdir()
+    (tmp_path / "symbolic.npy").symlink_to(source)
+    (tmp_path / "hard.npy").hardlink_to(source)
+    before = source.read_bytes()
+    with pytest.raises(DataError, match=r"must not replace the samples.*name another"):
+        embed(context, "image", str(source), tmp_path / given)
+    assert source.read_bytes() == before
+    assert (tmp_path / "symbolic.npy").is_symlink()
+
+
+def test_no_file_of_a_glob_is_replaced_by_codes(finished: Path, tmp_path: Path) -> None:
+    context = tiny.open_file(finished / "experiment.yaml")
+    (tmp_path / "a.wav").write_bytes(b"a recording")
+    with pytest.raises(DataError, match=r"must not replace the samples.*\*\.wav"):
+        embed(context, "image", str(tmp_path / "*.wav"), tmp_path / "a.wav")
+    assert (tmp_path / "a.wav").read_bytes() == b"a recording"
+
+
 def test_an_existing_output_is_replaced_whole(finished: Path, tmp_path: Path) -> None:
     context = tiny.open_file(finished / "experiment.yaml")
     np.save(tmp_path / "x.npy", tiny.arrays("image")["X"])
