@@ -38,12 +38,11 @@ def begin(task: Task, *, modalities: Sequence[str], new_modality: bool, pipeline
         pipeline: name of the pipeline.
 
     Raises:
-        UserError: no modality is named.
+        UserError: ``modalities`` is no list of modalities of the file.
         NotFoundError: ``new_modality``, and no subspace is stored; or a modality's partner was not
             trained before.
     """
-    if not modalities:
-        raise UserError("a pipeline run needs at least one modality: give the parameter some")
+    _check_modalities(task, modalities)
     context = task.context
     others = {}
     if new_modality:
@@ -80,9 +79,11 @@ def prepare_pinned(
         inputs: the digest that :func:`begin` has made.
 
     Raises:
+        UserError: ``modalities`` is no list of modalities of the file.
         DataError: a source or the stored subspace is no longer what it was at the beginning.
         NotFoundError: the partner of a modality was not trained before.
     """
+    _check_modalities(task, modalities)
     stored = stored_subspace(task.context)
     # None: an earlier try of this task may have stored it and died before it was through
     tried = (stored, None) if stored else (None,)
@@ -96,6 +97,24 @@ def prepare_pinned(
     partners = _partners(task, modalities)
     task.tell_parent(task="train")
     return Pins(subspace=made.subspace, features=made.features, partners=partners)
+
+
+def _check_modalities(task: Task, modalities: object) -> None:
+    """People type this parameter in Kubeflow's web pages, where it may be any JSON."""
+    known = task.context.experiment.modalities
+    if not isinstance(modalities, list | tuple) or not all(isinstance(m, str) for m in modalities):
+        raise UserError(
+            "the pipeline parameter 'modalities' must be a list of names, such as "
+            f"{json.dumps(list(known))}, got {modalities!r}: correct it and run again"
+        )
+    if not modalities:
+        raise UserError("a pipeline run needs at least one modality: give the parameter some")
+    unknown = [name for name in modalities if name not in known]
+    if unknown:
+        raise UserError(
+            "each name in the pipeline parameter 'modalities' must be in the experiment, which "
+            f"has: {', '.join(known)}, but {unknown[0]!r} is not: correct one of the two"
+        )
 
 
 def _partners(task: Task, modalities: Sequence[str]) -> dict[str, str]:

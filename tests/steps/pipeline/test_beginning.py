@@ -148,6 +148,32 @@ def test_no_modality_is_refused_before_anything_is_written(
     assert tracker_of(context).runs == []
 
 
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (["image", "video"], "experiment, which has: image, text, but 'video' is not"),
+        ("image", r'must be a list of names, such as \["image", "text"\], got \'image\''),
+        (7, "must be a list of names.*got 7"),
+        (None, "must be a list of names.*got None"),
+        ({"image": 1}, "must be a list of names"),
+        (["image", 7], r"must be a list of names.*got \['image', 7\]"),
+        ([["image"]], "must be a list of names"),
+    ],
+)
+def test_modalities_that_are_no_names_of_the_file_are_refused_at_once(
+    make: MakeContext, tmp_path: Path, given: Any, words: str
+) -> None:
+    context = make()
+    task = task_of(context)
+    with pytest.raises(UserError, match=words) as refused:
+        begin(task, modalities=given, new_modality=False, pipeline="train")
+    assert "\n" not in str(refused.value)
+    with pytest.raises(UserError, match=words):
+        prepare_pinned(task, modalities=given, new_modality=False, inputs="")
+    assert not (tmp_path / "store").exists()
+    assert tracker_of(context).runs == []
+
+
 def test_a_new_modality_needs_a_stored_subspace(make: MakeContext, start: Start) -> None:
     context = make()
     with pytest.raises(NotFoundError, match="stored subspace"):
