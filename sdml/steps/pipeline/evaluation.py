@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from sdml.errors import UserError
 from sdml.steps.evaluate import Evaluated, evaluate
 from sdml.steps.own_encoder import as_newest
 from sdml.steps.pipeline.records import Pins, TrainedRecord
@@ -30,7 +31,10 @@ def evaluate_pinned(
 
     Raises:
         NotFoundError: one of the encoders has been removed.
+        UserError: a modality of this run was not trained with that λ.
     """
+    if lambda_ is not None:
+        _check_trained(records, lambda_)
     context = task.context
     chosen = {r.modality: r.encoder for r in records if lambda_ is None or r.weight == lambda_}
     encoders = [*chosen.values(), *others.values()]
@@ -57,3 +61,22 @@ def evaluate_pinned(
                 if newest.path != stored.path:
                     register(child, context, newest)
         return evaluated
+
+
+def _check_trained(records: Sequence[TrainedRecord], lambda_: float) -> None:
+    """The parameters of evaluations and of trainings are two, and people change one of them."""
+    trained: dict[str, list[float]] = {}
+    for record in records:
+        trained.setdefault(record.modality, []).append(record.weight)
+    lacking = [modality for modality, weights in trained.items() if lambda_ not in weights]
+    if trained and not lacking:
+        return
+    whose = "" if len(lacking) == len(trained) else f" of {', '.join(lacking)}"
+    said = "; ".join(
+        f"{modality} with λ = {', '.join(f'{weight:.12g}' for weight in weights)}"
+        for modality, weights in trained.items()
+    )
+    raise UserError(
+        f"no encoder{whose} of this run has λ = {lambda_:.12g}; trained were: {said or 'none'}: "
+        "correct the pipeline parameter 'weights', or change 'trainings' too"
+    )

@@ -7,10 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from sdml.errors import NotFoundError
+from sdml.errors import NotFoundError, UserError
 from sdml.experiment import parse_experiment
 from sdml.steps.encoders import newest_encoder
-from sdml.steps.pipeline import begin, evaluate_pinned, finish, train_pinned
+from sdml.steps.pipeline import (
+    Pins,
+    TrainedRecord,
+    begin,
+    evaluate_pinned,
+    finish,
+    train_pinned,
+)
 from sdml.steps.prepare import prepare
 from sdml.steps.train import train
 from tests.steps import tiny
@@ -165,6 +172,40 @@ def test_a_sweep_has_a_child_for_each_training_and_each_evaluation(
         of_weight = [r.encoder for r in records if r.weight == weight]
         assert [uri.endswith(made_from[f"encoder-{m}"]) for uri, m in
                 zip(of_weight, BOTH, strict=True)] == [True, True]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("trained", "words"),
+    [
+        (
+            {"image": [0.1, 0.9], "text": [0.1]},
+            r"no encoder of this run has λ = 0\.25; trained were: "
+            r"image with λ = 0\.1, 0\.9; text with λ = 0\.1: "
+            r".*'weights', or change 'trainings' too",
+        ),
+        (
+            {"image": [0.25], "text": [0.1], "audio": [0.9]},
+            r"no encoder of text, audio of this run has λ = 0\.25; trained were: image with",
+        ),
+        ({}, r"no encoder of this run has λ = 0\.25; trained were: none"),
+    ],
+    ids=["none", "some", "nothing"],
+)
+def test_a_weight_without_training_is_refused_before_it_is_tracked(
+    make: MakeContext, trained: dict[str, list[float]], words: str
+) -> None:
+    task = task_of(make())
+    records = [
+        TrainedRecord(
+            encoder="none", modality=name, weight=weight, best_epoch=1, epochs=1, seconds=1.0
+        )
+        for name, weights in trained.items()
+        for weight in weights
+    ]
+    with pytest.raises(UserError, match=words) as refused:
+        evaluate_pinned(task, Pins(subspace="none", features={}), records, {}, lambda_=0.25)
+    assert "\n" not in str(refused.value)
+    assert tracker_of(task.context).runs == []
 
 
 def test_an_unchanged_training_is_not_done_again(make: MakeContext, start: Start) -> None:
