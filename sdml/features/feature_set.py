@@ -93,7 +93,13 @@ def training_classes(table: Table, *, where: str) -> list[str]:
 
 
 def build_feature_set(
-    table: Table, settings: ModalitySettings, classes: Sequence[str], folder: Path, *, name: str
+    table: Table,
+    settings: ModalitySettings,
+    classes: Sequence[str],
+    folder: Path,
+    *,
+    name: str,
+    subspace: str | None = None,
 ) -> FeatureSet:
     """Split, encode labels, extract, check and transform; what is fitted is fitted on train only.
 
@@ -103,6 +109,7 @@ def build_feature_set(
         classes: the collection's ordered class names.
         folder: where the files of vectors go.
         name: the modality's name, for messages.
+        subspace: id of the stored one that fixes ``classes``, for messages; None for a new one.
 
     Raises:
         DataError: a label outside ``classes``, an empty split, an unlabelled sample outside
@@ -111,7 +118,7 @@ def build_feature_set(
         OSError: a file takes no more.
     """
     where = f"modality {name}: {settings.source}"
-    encoded = encode(table.labels, classes, where=where)
+    encoded = encode(table.labels, classes, where=where, subspace=subspace)
     try:
         split_N = assign_splits(table.split_N, encoded, len(classes), settings.split)
     except DataError as error:

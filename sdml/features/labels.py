@@ -83,13 +83,16 @@ def class_names(labels: AnyArray) -> list[str]:
     return [str(label) for label in present[present >= 0]]
 
 
-def encode(labels: AnyArray, classes: Sequence[str], *, where: str) -> AnyArray:
+def encode(
+    labels: AnyArray, classes: Sequence[str], *, where: str, subspace: str | None = None
+) -> AnyArray:
     """Positions in ``classes``.
 
     Args:
         labels: as :func:`normalise` returns them.
         classes: the collection's ordered class names.
         where: names the labels in errors.
+        subspace: id of the stored one that fixes the classes; None where they can still change.
 
     Returns:
         int32 (N,), -1 = unlabelled; or uint8 (N, C), a row of zeros = unlabelled.
@@ -101,8 +104,8 @@ def encode(labels: AnyArray, classes: Sequence[str], *, where: str) -> AnyArray:
         if labels.shape[1] != len(classes):
             raise DataError(
                 f"{where}: multi-hot labels have {labels.shape[1]} columns, but the collection "
-                f"has {len(classes)} classes ({_some(classes)}): give one column for each class, "
-                "in that order"
+                f"has {len(classes)} classes ({_some(classes)}): {_fixed(subspace)}give one column "
+                "for each class, in that order"
             )
         return labels
     present, inverse = np.unique(labels, return_inverse=True)
@@ -122,8 +125,13 @@ def encode(labels: AnyArray, classes: Sequence[str], *, where: str) -> AnyArray:
             f"{where}: every label must be one of the collection's classes ({_some(classes)}), "
             f"but {_some(foreign)} stand{'s' if len(foreign) == 1 else ''} in {len(rows)} "
             f"row{'s' if len(rows) > 1 else ''}, the first at row {rows[0]} (counted from 0): "
-            "classes come from training labels; correct the labels, or list all classes in "
-            "subspace.classes"
+            + (
+                f"{_fixed(subspace)}correct the labels, leave those rows out, or give a collection "
+                "with other classes another name"
+                if subspace
+                else "classes come from training labels; correct the labels, or list all classes "
+                "in subspace.classes"
+            )
         )
     return encoded
 
@@ -166,6 +174,10 @@ def _multi_hot(raw: AnyArray, where: str) -> npt.NDArray[np.uint8]:
             f"(counted from 0) holds {raw[row, column]}"
         )
     return raw.astype(np.uint8)
+
+
+def _fixed(subspace: str | None) -> str:
+    return f"the stored subspace {subspace} fixes them; " if subspace else ""
 
 
 def _some(names: Sequence[str]) -> str:

@@ -6,6 +6,7 @@ label outside its classes. A new one is made only where none with these settings
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -18,6 +19,10 @@ from sdml.features import Table, sort_classes, training_classes
 from sdml.steps.context import Context
 from sdml.store import Version
 from sdml.subspace import Subspace
+
+logger = logging.getLogger(__name__)
+
+_SHOWN = 5
 
 
 def stored_subspace(context: Context) -> Version | None:
@@ -72,12 +77,12 @@ def require_subspace(context: Context) -> Version:
     version = stored_subspace(context)
     if version is not None:
         return version
+    asked = context.experiment.subspace
     stored = [
-        f"{v.manifest.id} ({_shown(made)})"
+        f"{v.manifest.id} ({_shown(made)}{_other_classes(made, asked)})"
         for v in context.catalog.versions("subspace")
         for made in [stored_settings(v)]
     ]
-    asked = context.experiment.subspace
     raise NotFoundError(
         f"a new modality needs the collection's stored subspace; {context.catalog.uri} has "
         f"{', '.join(stored) if stored else 'none'}, and the file asks for {_shown(asked)}: "
@@ -135,6 +140,23 @@ def publish_subspace(context: Context, subspace: Subspace) -> Version:
     )
 
 
+def warn_of_another(context: Context, subspace: Subspace) -> None:
+    """Say that the collection's encoders will not be found beside those of a new subspace."""
+    catalog = context.catalog
+    trained = catalog.modalities("encoder")
+    stored = [version.manifest.id for version in catalog.versions("subspace")]
+    if trained and subspace.identity not in stored:
+        logger.warning(
+            "%s holds encoders of %s for %s; this preparation makes another subspace, %s, and "
+            "codes are compared within one only: train these again too, or give this file a "
+            "collection name of its own",
+            catalog.uri,
+            ", ".join(trained),
+            ", ".join(stored),
+            subspace.identity,
+        )
+
+
 def stored_settings(version: Version) -> SubspaceSettings:
     """What a stored subspace was made from; ``source`` is a bare file name.
 
@@ -180,6 +202,24 @@ def _shown(settings: SubspaceSettings) -> str:
     if not _says_dimension(settings):
         return f"kind {settings.kind}"
     return f"{kind}dimension {settings.dimension}, seed {settings.seed}"
+
+
+def _other_classes(made: SubspaceSettings, asked: SubspaceSettings) -> str:
+    """How the classes of a stored subspace differ from those that the file lists, if they do."""
+    if asked.classes is None or made.classes is None or made.classes == asked.classes:
+        return ""
+    lacks = [name for name in asked.classes if name not in made.classes]
+    besides = [name for name in made.classes if name not in asked.classes]
+    said = [f"without {_named(lacks)}"] if lacks else []
+    said += [f"with {_named(besides)} besides"] if besides else []
+    return f", {' and '.join(said) or 'its classes in another order'}"
+
+
+def _named(classes: Sequence[str]) -> str:
+    shown = ", ".join(map(repr, classes[:_SHOWN]))
+    more = len(classes) - _SHOWN
+    noun = "class" if len(classes) == 1 else "classes"
+    return f"{noun} {shown}" + (f" and {more} more" if more > 0 else "")
 
 
 def _says_dimension(settings: SubspaceSettings) -> bool:

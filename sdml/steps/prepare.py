@@ -10,7 +10,13 @@ from pathlib import Path
 
 from sdml.features import FeatureSet, Table, build_feature_set, other_objects, read_table
 from sdml.steps.context import Context, read_subspace
-from sdml.steps.contract import new_subspace, publish_subspace, require_subspace, stored_subspace
+from sdml.steps.contract import (
+    new_subspace,
+    publish_subspace,
+    require_subspace,
+    stored_subspace,
+    warn_of_another,
+)
 from sdml.steps.identity import recorded
 from sdml.steps.shards import Parts
 from sdml.steps.sources import local_source, scratch_folder
@@ -81,8 +87,11 @@ def prepare(
                         subspace.classes,
                         folder,
                         name=name,
+                        subspace=stored.manifest.id if stored else None,
                     )
                 )
+        if stored is None:
+            warn_of_another(context, subspace)
         version = publish_subspace(context, subspace) if stored is None else stored
         features = {}
         for name, objects in made.items():

@@ -151,6 +151,16 @@ def test_a_label_outside_the_vocabulary_is_named_and_counted() -> None:
         encode(np.arange(12), ["x"], where="here")
 
 
+def test_a_stored_subspace_fixes_the_classes() -> None:
+    fixed = "the stored subspace 0a1b fixes them; "
+    with pytest.raises(DataError, match=f"{fixed}correct the labels, leave.*another name") as said:
+        encode(np.array([0, 5]), ["0", "1"], where="here", subspace="0a1b")
+    assert "subspace.classes" not in str(said.value)
+    rows = np.array([[1, 0]], dtype=np.uint8)
+    with pytest.raises(DataError, match=f"{fixed}give one column for each class, in that order"):
+        encode(rows, ["a", "b", "c"], where="here", subspace="0a1b")
+
+
 @given(
     st.lists(st.sampled_from(["", "a", "b", "c c", "ü"]), min_size=1),
     st.permutations(["a", "b", "c c", "ü", "unused"]),

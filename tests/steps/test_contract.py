@@ -96,11 +96,33 @@ def test_a_new_modality_with_other_settings_is_refused(
     before = tiny.checksums(tmp_path / "store")
     context = make(subspace=asked)
     identity = made.subspace.rpartition("/")[2]
-    with pytest.raises(NotFoundError, match=rf"{identity} \(dimension 16, seed 0\).*leave it out"):
+    with pytest.raises(
+        NotFoundError, match=rf"{identity} \(dimension 16, seed 0.*\).*leave it out"
+    ):
         require_subspace(context)
     with pytest.raises(NotFoundError):
         prepare(context, new_modality=True)
     assert tiny.checksums(tmp_path / "store") == before
+
+
+@pytest.mark.parametrize(
+    ("classes", "said"),
+    [
+        (["0", "1", "2", "3"], "seed 0, without class '3')"),
+        (["0", "1"], "seed 0, with class '2' besides)"),
+        (["a", "1", "2"], "seed 0, without class 'a' and with class '0' besides)"),
+        (["1", "0", "2"], "seed 0, its classes in another order)"),
+        ([*"012", *"abcdefgh"], "seed 0, without classes 'a', 'b', 'c', 'd', 'e' and 3 more)"),
+    ],
+)
+def test_a_refused_new_modality_learns_which_classes_differ(
+    make: MakeContext, classes: list[str], said: str
+) -> None:
+    prepare(make())
+    context = make(subspace={"dimension": 16, "seed": 0, "classes": classes})
+    with pytest.raises(NotFoundError) as refused:
+        require_subspace(context)
+    assert said in str(refused.value)
 
 
 def test_a_new_modality_without_any_subspace_is_refused(make: MakeContext, tmp_path: Path) -> None:

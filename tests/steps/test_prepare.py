@@ -126,15 +126,46 @@ def test_a_new_modality_may_lack_a_section_about_the_subspace(make: MakeContext)
 def test_a_class_outside_the_stored_vocabulary_is_refused(
     make: MakeContext, tmp_path: Path, new_modality: bool
 ) -> None:
-    prepare(make())
+    made = prepare(make())
     before = files_of(tmp_path)
     context = make("audio")
     data = tiny.arrays("audio")
     data["y"][3] = 7
     np.savez(tmp_path / "audio.npz", **data)
-    with pytest.raises(DataError, match=r"audio.*'7'.*row 3"):
+    fixed = f"the stored subspace {made.subspace.rpartition('/')[2]} fixes them"
+    with pytest.raises(DataError, match=rf"audio.*'7'.*row 3.*{fixed}.*another name"):
         prepare(context, new_modality=new_modality)
     assert files_of(tmp_path) == before
+
+
+@pytest.mark.parametrize(
+    "asked", [{"classes": ["0", "1", "2", "7"]}, {"seed": 1}], ids=["classes", "seed"]
+)
+def test_another_subspace_beside_encoders_is_told_in_one_line(
+    finished: Path, caplog: pytest.LogCaptureFixture, asked: dict[str, Any]
+) -> None:
+    prepare(tiny.open_file(finished / "experiment.yaml"))
+    assert caplog.messages == []
+    few = {name: {"missing_class": "warn"} for name in ("image", "text")}
+    file = tiny.write_experiment(finished, "image", "text", subspace=asked, modalities=few)
+    context = tiny.open_file(file)
+    (old,) = context.catalog.versions("subspace")
+    new = prepare(context).subspace.rpartition("/")[2]
+    (line,) = [message for message in caplog.messages if "another subspace" in message]
+    assert f"encoders of image, text for {old.manifest.id}; " in line
+    assert f"another subspace, {new}, " in line
+    assert "\n" not in line
+    caplog.clear()
+    prepare(context)
+    assert "another subspace" not in caplog.text
+
+
+def test_without_encoders_another_subspace_is_nobodys_concern(
+    make: MakeContext, caplog: pytest.LogCaptureFixture
+) -> None:
+    prepare(make())
+    prepare(make(subspace={"dimension": 16, "seed": 1}))
+    assert caplog.messages == []
 
 
 def broken(**changes: Any) -> tiny.Arrays:
