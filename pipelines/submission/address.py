@@ -16,12 +16,21 @@ def checked_host(host: str) -> str:
     Raises:
         UserError: it is no web address, holds credentials, or is the address of a page.
     """
-    parts = urlsplit(host)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise UserError(f"--host must be a web address, http://… or https://…, got {host!r}")
+    # The address is printed and logged, so one with a password is not repeated here either.
+    refused = "--host must not hold a user or password: use --dex-username"
+    try:
+        parts = urlsplit(host)
+        name, _ = parts.hostname, parts.port
+    except ValueError as error:
+        if "@" in host:
+            raise UserError(refused) from error
+        raise UserError(
+            f"--host must be a web address, http://… or https://…, got {host!r}: {error}"
+        ) from error
     if "@" in parts.netloc:
-        # The address is printed and logged, so it is not repeated here either.
-        raise UserError("--host must not hold a user or password: use --dex-username")
+        raise UserError(refused)
+    if parts.scheme not in ("http", "https") or not name:
+        raise UserError(f"--host must be a web address, http://… or https://…, got {host!r}")
     if parts.query or parts.fragment:
         raise UserError(f"--host must be the server's address and not one page, got {host!r}")
     return host.rstrip("/")

@@ -56,6 +56,7 @@ def test_the_experiment_file_is_not_overwritten(
         (["run", "train", "--modality", "image"], 2, "at least two"),
         (["submit", "train", "--host", "http://127.0.0.1:1"], 1, "no Kubeflow Pipelines server"),
         (["submit", "train", "--host", "nowhere"], 2, "--host must be a web address"),
+        (["submit", "train", "--host", "http://[::1"], 2, "--host must be a web address"),
     ],
 )
 def test_an_error_is_one_line_and_an_exit_code(

@@ -129,8 +129,14 @@ def test_a_name_that_is_not_known() -> None:
         ("localhost:8080", "must be a web address"),
         ("ftp://kfp", "must be a web address"),
         ("http://", "must be a web address"),
+        ("http://[::1", r"must be a web address.*got 'http://\[::1': Invalid IPv6 URL"),
+        ("http://localhost:80a", "must be a web address.*got 'http://localhost:80a': Port"),
+        ("http://localhost:80800", "must be a web address.*Port out of range"),
         ("http://h/#/runs", "not one page"),
         ("https://me:hunter2@kfp", "must not hold a user or password"),
+        ("ftp://me:hunter2@kfp", "must not hold a user or password"),
+        ("http://me:hunter2@[::1", "must not hold a user or password"),
+        ("http://me:hunter2/x@kfp", "must not hold a user or password"),
     ],
 )
 def test_an_address_is_checked(host: str, words: str) -> None:
