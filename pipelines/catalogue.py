@@ -12,6 +12,7 @@ from kfp.dsl.base_component import BaseComponent
 
 from pipelines import new_modality, sweep, train
 from pipelines.lanes import Plan, cluster_plan, has_shards, local_plan
+from pipelines.pod_address import is_loopback, tracking_host
 from sdml.errors import ExperimentError
 from sdml.experiment import Experiment, dump_experiment
 
@@ -164,13 +165,16 @@ def one_line(experiment: Experiment, *, in_pods: bool) -> str:
     any character that breaks a line in YAML the rest would leave the comment.
 
     Args:
-        in_pods: a store or a tracking database on this machine's disk is replaced by the
-            variable that the cluster's ConfigMap sets in each pod.
+        in_pods: a store or a tracking database on this machine's disk, or a tracking server that
+            only this machine reaches, is replaced by the variable that the cluster's ConfigMap
+            sets in each pod.
 
     Raises:
-        ExperimentError: the tracking address holds a password.
+        ExperimentError: the tracking address is not one, or holds a password.
     """
-    if "@" in urlsplit(experiment.tracking or "").netloc:
+    tracking = experiment.tracking or ""
+    host = tracking_host(tracking, where="tracking")
+    if "@" in urlsplit(tracking).netloc:
         raise ExperimentError(
             "tracking: a pipeline's parameters are readable by many, so the address must not hold "
             "a user or password: take it out and set MLFLOW_TRACKING_USERNAME and "
@@ -180,6 +184,6 @@ def one_line(experiment: Experiment, *, in_pods: bool) -> str:
     if in_pods:
         if not experiment.store.startswith("s3://"):
             data["store"] = "${SDML_STORE}"
-        if (experiment.tracking or "").startswith("sqlite:"):
+        if tracking.startswith("sqlite:") or is_loopback(host):
             data["tracking"] = "${MLFLOW_TRACKING_URI}"
     return json.dumps(data)

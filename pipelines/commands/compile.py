@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from pipelines.commands.options import Actions, action, pipeline_arguments
+from pipelines.commands.options import Actions, action, pipeline_arguments, tell_notes
 from sdml.errors import UserError
 from sdml.experiment import read_experiment
 
@@ -43,5 +43,6 @@ def _run(arguments: argparse.Namespace) -> int:
         output=output,
         cache=not arguments.no_cache,
     )
+    tell_notes(experiment)
     sys.stdout.write(f"{output}\n")
     return 0

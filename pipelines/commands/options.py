@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from pipelines import NAMES
+from pipelines.pod_address import pod_notes
+from sdml.experiment import Experiment
 
 Actions = Any  # argparse keeps the type of its sub-parsers private
 Run = Callable[[argparse.Namespace], int]
@@ -43,3 +46,13 @@ def pipeline_arguments(parser: argparse.ArgumentParser) -> None:
 def experiment_argument(parser: argparse.ArgumentParser) -> None:
     """The experiment file."""
     parser.add_argument("--experiment", type=Path, required=True, metavar="FILE.yaml")
+
+
+def tell_notes(experiment: Experiment) -> None:
+    """Say on standard error what pods will find in other places than the file says.
+
+    Raises:
+        ExperimentError: the tracking address is not one.
+    """
+    for note in pod_notes(experiment):
+        sys.stderr.write(f"note: {note}\n")

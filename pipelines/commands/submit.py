@@ -7,7 +7,7 @@ import json
 import sys
 from dataclasses import asdict
 
-from pipelines.commands.options import Actions, action, pipeline_arguments
+from pipelines.commands.options import Actions, action, pipeline_arguments, tell_notes
 from pipelines.commands.server_options import connection_to, server_arguments
 from pipelines.commands.watch import follow
 from sdml.errors import UserError
@@ -67,6 +67,7 @@ def _run(arguments: argparse.Namespace) -> int:
         service_account=arguments.service_account,
     )
     connection = connection_to(arguments.host, arguments)
+    tell_notes(order.experiment)
     if arguments.recurring is not None:
         concurrency = 1 if arguments.max_concurrency is None else arguments.max_concurrency
         made = schedule(connection, order, cron=arguments.recurring, max_concurrency=concurrency)

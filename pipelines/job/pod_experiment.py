@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipelines.pod_address import is_loopback, tracking_host
 from sdml.errors import ExperimentError
 from sdml.experiment import Experiment, ModalitySettings, parse_experiment
 
@@ -102,6 +103,11 @@ def _check_tracking(experiment: Experiment, path: Path) -> None:
         raise ExperimentError(
             f"{path}: tracking must be a server's address in a cluster, got {tracking!r}, which "
             "would end with the pod: write tracking: ${MLFLOW_TRACKING_URI}, or tracking: null"
+        )
+    if is_loopback(tracking_host(tracking or "", where=f"{path}: tracking")):
+        raise ExperimentError(
+            f"{path}: tracking must be an address that pods reach, got {tracking!r}, which in a "
+            "pod is the pod itself: write tracking: ${MLFLOW_TRACKING_URI}, or tracking: null"
         )
 
 

@@ -94,6 +94,33 @@ def test_a_pod_finds_store_and_tracking_in_its_environment(tmp_path: Path) -> No
     assert {name: data[name] for name in said} == said
 
 
+@pytest.mark.parametrize(
+    "host",
+    ["localhost:5000", "LOCALHOST", "127.0.0.1:5000", "127.8.0.1", "[::1]:5000", "0.0.0.0:5000"],
+)
+def test_a_tracking_server_of_this_machine_is_not_that_of_a_pod(tmp_path: Path, host: str) -> None:
+    experiment = read_experiment(write_experiment(tmp_path, tracking=f"http://{host}"))
+    data = json.loads(one_line(experiment, in_pods=True))
+    assert data["tracking"] == "${MLFLOW_TRACKING_URI}"
+    data = json.loads(one_line(experiment, in_pods=False))
+    assert data["tracking"] == f"http://{host}"
+
+
+@pytest.mark.parametrize(
+    ("tracking", "words"),
+    [
+        ("http://[::1", r"tracking must be a server's address.*got 'http://\[::1': Invalid IPv6"),
+        ("http://mlflow:50a0", "tracking must be a server's address.*50a0"),
+        ("http://me:hunter2@mlflow:50a0", "http://HOST:PORT: correct it"),
+    ],
+)
+def test_refuses_a_broken_tracking_address(tmp_path: Path, tracking: str, words: str) -> None:
+    experiment = read_experiment(write_experiment(tmp_path, tracking=tracking))
+    with pytest.raises(ExperimentError, match=words) as refused:
+        one_line(experiment, in_pods=True)
+    assert "hunter2" not in str(refused.value)
+
+
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize(
     ("modalities", "words"),

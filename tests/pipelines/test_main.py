@@ -30,6 +30,24 @@ def test_compiles_beside_the_caller_by_default(
     assert (tmp_path / "sweep.yaml").is_file()
 
 
+def test_a_replaced_tracking_address_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cluster = {"config_map": "our-endpoints"}
+    file = write_experiment(tmp_path, tracking="http://localhost:5000", cluster=cluster)
+    output = tmp_path / "train.yaml"
+    given = ["--experiment", str(file)]
+    assert main(["compile", "train", *given, "--output", str(output)]) == 0
+    out, err = capsys.readouterr()
+    assert out == f"{output}\n"
+    [line] = err.splitlines()
+    assert line.startswith("note: tracking: localhost is this machine")
+    assert line.endswith("take MLFLOW_TRACKING_URI from ConfigMap our-endpoints")
+    assert "localhost" not in output.read_text()
+    assert main(["submit", "train", *given, "--host", "http://127.0.0.1:1"]) == 1
+    assert capsys.readouterr().err.splitlines()[0] == line
+
+
 @pytest.mark.parametrize("given", [[], ["--output", "link.yaml"]])
 def test_the_experiment_file_is_not_overwritten(
     tmp_path: Path,

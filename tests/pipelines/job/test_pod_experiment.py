@@ -28,6 +28,10 @@ def test_keeps_the_text_and_its_variables(
         ({"store": "/data/store"}, "store must be an s3:// address.*'/data/store'"),
         ({"tracking": "sqlite:///.sdml/m.db"}, "tracking must be a server.*sqlite"),
         ({"tracking": "file:///runs"}, "tracking must be a server"),
+        ({"tracking": "http://localhost:5000"}, "that pods reach.*localhost:5000.*MLFLOW_TRACKING"),
+        ({"tracking": "http://127.0.0.1:5000"}, "that pods reach.*the pod itself"),
+        ({"tracking": "http://[::1]:5000"}, "that pods reach.*the pod itself"),
+        ({"tracking": "http://[::1"}, "tracking must be a server's address.*Invalid IPv6"),
         ({"tracking": "https://me:pw@mlflow.example"}, "user or password.*line 3"),
         ({"tracking": "https://token@mlflow.example"}, "user or password"),
         ({"modalities": {"audio": {"source": "audio.npz"}}}, "s3://.*got 'audio.npz'"),
@@ -68,6 +72,11 @@ def test_a_default_that_is_no_place_for_a_cluster_is_refused(tmp_path: Path) -> 
 def test_a_default_is_for_the_laptop(tmp_path: Path) -> None:
     file = write(tmp_path, store="${SDML_STORE:-.sdml/store}")
     assert read_for_pod(file, "audio").experiment.store.startswith("s3://")
+
+
+def test_a_default_tracking_server_is_for_the_laptop(tmp_path: Path) -> None:
+    file = write(tmp_path, tracking="${MLFLOW_TRACKING_URI:-http://localhost:5000}")
+    assert read_for_pod(file, "audio").experiment.tracking == "http://tracking:5000"
 
 
 def test_only_the_sources_of_this_modality_matter(tmp_path: Path) -> None:
