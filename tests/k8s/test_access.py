@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,16 @@ def test_a_submitter_may_do_this_and_nothing_else(name: str) -> None:
     granted = {resource: set(r["verbs"]) for r in role["rules"] for resource in r["resources"]}
     assert granted == SUBMITTER
     assert [r["metadata"]["name"] for r in of_kind(objects_of(name), "Role")] == ["sdml-submitter"]
+
+
+def test_a_submitter_may_do_what_the_document_of_jobs_says() -> None:
+    text = (ROOT.parent / "docs" / "jobs.md").read_text(encoding="utf-8")
+    deletions = re.findall(r"kubectl delete (job|configmap)\b([^`]*)`", text)
+    assert {kind for kind, _ in deletions} == {"job", "configmap"}
+    for kind, rest in deletions:
+        assert "delete" in SUBMITTER[f"{kind}s"]
+        if re.search(r"(^| )(-l|--selector|--all)\b", rest):  # kubectl asks first which there are
+            assert "list" in SUBMITTER[f"{kind}s"], f"{kind}{rest}"
 
 
 @pytest.mark.parametrize("name", APPLIED)

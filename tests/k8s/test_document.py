@@ -63,6 +63,15 @@ def test_the_external_secret_is_of_a_known_kind() -> None:
     assert f"`{secret['spec']['target']['name']}`" in TEXT
 
 
+def test_an_image_is_built_before_it_is_pushed() -> None:
+    block = TEXT.split("**Push the images**", 1)[1].split("```")[1]
+    build, push = block.split("for image in", 1)
+    built = {
+        f"sdml:0.1.0-{found or 'cpu'}" for found in re.findall(r"image(?: TARGET=(\w+))?\n", build)
+    }
+    assert set(re.findall(r"\bsdml:\S+?-[cg]pu\b", push)) == built
+
+
 def test_paths_and_images_that_it_names_exist() -> None:
     for path in re.findall(r"\bk8s/[\w./-]+", TEXT):
         if "my-cluster" not in path:
