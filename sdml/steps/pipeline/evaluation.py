@@ -36,8 +36,8 @@ def evaluate_pinned(
     if lambda_ is not None:
         _check_trained(records, lambda_)
     context = task.context
-    chosen = {r.modality: r.encoder for r in records if lambda_ is None or r.weight == lambda_}
-    encoders = [*chosen.values(), *others.values()]
+    chosen = [record for record in records if lambda_ is None or record.weight == lambda_]
+    encoders = [*(record.encoder for record in chosen), *others.values()]
     task.require([pins.subspace, *encoders])
     collection = context.experiment.collection
     subspace = {"subspace": context.catalog.get(pins.subspace).manifest.id}
@@ -54,9 +54,9 @@ def evaluate_pinned(
     ) as child:
         track_settings(child, [context.catalog.get(uri) for uri in encoders])
         evaluated = evaluate(context, encoders=encoders, run=child)
-        for modality, encoder in chosen.items():
-            if lambda_ == context.experiment.training_of(modality).lambda_:
-                stored = context.catalog.get(encoder)
+        for record in chosen:
+            if lambda_ == context.experiment.training_of(record.modality).lambda_:
+                stored = context.catalog.get(record.encoder)
                 newest = as_newest(context, stored)
                 if newest.path != stored.path:
                     register(child, context, newest)

@@ -79,6 +79,16 @@ def test_after_a_sweep_the_files_own_encoder_is_the_newest(make: MakeContext, st
     assert newest_encoder(context, "image").path == newest["image"].path
 
 
+def test_two_encoders_of_one_modality_are_refused(make: MakeContext, start: Start) -> None:
+    context = make()
+    pins = start(context, *BOTH)
+    task = task_of(context)
+    records = [train_pinned(task, pins, "image", lambda_=w, reuse=True) for w in (0.5, 0.0)]
+    records.append(train_pinned(task, pins, "text", lambda_=0.5, reuse=True))
+    with pytest.raises(UserError, match="of image it got several"):
+        evaluate_pinned(task, pins, records, {}, lambda_=None)
+
+
 def test_what_was_removed_meanwhile_is_named_with_the_cache(
     make: MakeContext, start: Start
 ) -> None:
