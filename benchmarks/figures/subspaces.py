@@ -21,7 +21,8 @@ from sdml.experiment import Experiment, SubspaceSettings
 from sdml.experiment.subspace import SubspaceKind
 from sdml.steps.context import Context
 from sdml.steps.prepare import prepare
-from sdml.steps.prior import fit_prior, select_prior
+from sdml.steps.prior import fit_prior
+from sdml.steps.prior_selection import select_prior
 from sdml.steps.train import train
 
 Means = Mapping[str, Mapping[str, Sequence[float]]]  # split → similarity → seeds

@@ -72,7 +72,7 @@ def _fit(arguments: argparse.Namespace, console: Console, stop: Callable[[], boo
 
 
 def _select(arguments: argparse.Namespace, console: Console) -> None:
-    from sdml.steps.prior import select_prior
+    from sdml.steps.prior_selection import select_prior
 
     made = select_prior(open_experiment(arguments), modalities=arguments.modality)
     scores = [f"{name}  {score:.4f}" for name, score in made.scores.items()]

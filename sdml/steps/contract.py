@@ -68,6 +68,22 @@ def base_subspace(context: Context) -> Version | None:
     return found[-1] if found else None
 
 
+def require_base(context: Context) -> Version:
+    """As :func:`base_subspace`.
+
+    Raises:
+        NotFoundError: it is not stored.
+    """
+    base = base_subspace(context)
+    if base is None:
+        asked = context.experiment.subspace
+        raise NotFoundError(
+            f"a prior starts from the stored random subspace of dimension {asked.dimension} and "
+            f"seed {asked.seed}, but {context.catalog.uri} has none: run 'sdml prepare' first"
+        )
+    return base
+
+
 def require_subspace(context: Context) -> Version:
     """The stored subspace that a new modality is trained against.
 

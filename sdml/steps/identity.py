@@ -1,4 +1,4 @@
-"""What decides the result of a training, and the stored encoder of one that was decided so."""
+"""What decides the result of a training, and the stored result of one that was decided so."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import hashlib
 import json
 import logging
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 from sdml.errors import IntegrityError, NotFoundError
 from sdml.experiment import ModalitySettings, TrainingSettings
@@ -19,6 +19,8 @@ logger = logging.getLogger(__name__)
 BEST_EPOCH = "best_epoch"
 """Stands among an encoder's settings in its manifest, although it is a result."""
 
+SCORE = "score"
+"""The same of a prior: the mean probability of the true class, 0 to 1."""
 
 PARTNER = "partner"
 """The role, in an encoder's manifest, of another modality's encoder that it was trained against."""
@@ -67,19 +69,25 @@ def _content(features: Version) -> list[dict[str, Any]]:
     return [asdict(record) for record in features.manifest.objects if record.name != PREVIEWS]
 
 
-def stored_encoder(
-    catalog: Catalog, modality: str, settings: TrainingSettings, identity: str
+def stored_result(
+    catalog: Catalog,
+    kind: Literal["encoder", "prior"],
+    modality: str,
+    settings: TrainingSettings,
+    identity: str,
 ) -> Version | None:
-    """The newest sound encoder that a training with this identity has made, or None.
+    """The newest sound encoder or prior that a training with this identity has made, or None.
 
     Args:
         catalog: where to look.
+        kind: what the training makes.
         modality: whose.
         settings: of the training.
         identity: :func:`training_identity` of the training.
     """
-    for version in catalog.newest_first("encoder", modality):
+    for version in catalog.newest_first(kind, modality):
         made_with = dict(version.manifest.settings)
+        made_with.pop(SCORE, None)
         if not isinstance(made_with.pop(BEST_EPOCH, None), int) or made_with != flat(settings):
             continue
         if _identity_of(catalog, version, settings) != identity:
@@ -87,12 +95,28 @@ def stored_encoder(
         damage = catalog.verify(version)
         if not damage:
             return version
-        logger.warning("an encoder of this training cannot be used again: %s", "; ".join(damage))
+        said = "; ".join(damage)
+        logger.warning("the %s of this training cannot be used again: %s", kind, said)
     return None
 
 
+def score_of(prior: Version) -> float:
+    """The score of a stored prior.
+
+    Raises:
+        IntegrityError: its manifest does not say.
+    """
+    score = prior.manifest.settings.get(SCORE)
+    if not isinstance(score, float):
+        raise IntegrityError(
+            f"{prior.uri}/manifest.json: settings.{SCORE} must be a number, but is {score!r}: "
+            "restore the version from a backup, or learn the prior again"
+        )
+    return score
+
+
 def _identity_of(catalog: Catalog, version: Version, settings: TrainingSettings) -> str | None:
-    """Of the training that made an encoder; None if what it was made from is gone."""
+    """Of the training that made an encoder or a prior; None if what it was made from is gone."""
     try:
         features, subspace = (
             catalog.get(origin(version, role)) for role in ("features", "subspace")

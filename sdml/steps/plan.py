@@ -13,7 +13,7 @@ from sdml.experiment import SplitName, TrainingSettings
 from sdml.features import Split, load_split
 from sdml.steps.context import Context
 from sdml.steps.contract import stored_subspace
-from sdml.steps.identity import PARTNER, Partner, recorded, stored_encoder, training_identity
+from sdml.steps.identity import PARTNER, Partner, recorded, stored_result, training_identity
 from sdml.steps.partner import check_paired, partner_codes, partner_for
 from sdml.store import Version
 from sdml.subspace import Subspace
@@ -54,7 +54,8 @@ class Plan:
 
     def stored(self) -> str:
         """URI of an encoder that this very training has made before, or an empty one."""
-        found = stored_encoder(self.context.catalog, self.modality, self.settings, self.identity)
+        catalog, settings = self.context.catalog, self.settings
+        found = stored_result(catalog, "encoder", self.modality, settings, self.identity)
         return found.uri if found else ""
 
     def data(self) -> TrainingData:
@@ -158,7 +159,8 @@ def _check_method(
     if asked.kind == "prior" and subspace.form != "free":
         raise SubspaceError(
             f"{version.uri} is what a prior starts from, and none is selected or prepared for "
-            "yet: run 'sdml prior fit', 'sdml prior select' and 'sdml prepare'"
+            "yet: run the prior pipeline, or 'sdml prior fit' and 'sdml prior select', then "
+            "'sdml prepare'"
         )
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from sdml.features import FeatureSet, Table, build_feature_set, other_objects, read_table
 from sdml.steps.context import Context, read_subspace
 from sdml.steps.contract import (
+    base_subspace,
     new_subspace,
     publish_subspace,
     require_subspace,
@@ -40,6 +41,7 @@ def prepare(
     modalities: Sequence[str] | None = None,
     new_modality: bool = False,
     join: bool = False,
+    for_prior: bool = False,
 ) -> Prepared:
     """Prepare modalities of the experiment (all of them by default).
 
@@ -50,6 +52,7 @@ def prepare(
         new_modality: the collection must already have a subspace; none is made.
         join: the shards of every modality that has some must be prepared. Without this, a modality
             that lacks one is prepared from its source.
+        for_prior: for the random subspace that priors start from, also where one is selected.
 
     Raises:
         DataError: a source is not what was promised.
@@ -60,7 +63,10 @@ def prepare(
     names = list(dict.fromkeys(modalities or context.experiment.modalities))
     for name in names:
         context.modality(name)
-    stored = require_subspace(context) if new_modality else stored_subspace(context)
+    if for_prior:
+        stored = base_subspace(context)
+    else:
+        stored = require_subspace(context) if new_modality else stored_subspace(context)
     parts = {name: Parts(context, name) for name in names if context.modality(name).shards > 1}
     if join:
         for of_modality in parts.values():

@@ -1,34 +1,41 @@
-"""DRCL's selective prior learning: a class matrix of each modality, and the choice of one.
+"""DRCL's prior learning: a class matrix W and its score, from one modality alone.
 
-``fit_prior`` learns W and its score on one modality alone; ``select_prior`` makes the W of the
-best-scored modality a subspace of the collection, of kind ``prior``, against which every modality
-is then prepared and trained. Both start from the random subspace of the file's dimension and seed.
+It starts from the random subspace of the file's dimension and seed, and is stored as a candidate;
+``prior_selection.py`` chooses among those of several modalities.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-from sdml.errors import ExperimentError, IntegrityError, NotFoundError, UserError
+from sdml.errors import Interrupted
 from sdml.experiment import SplitName, TrainingSettings
 from sdml.features import Split, load_split
+from sdml.steps.asked_prior import drcl_settings
 from sdml.steps.context import Context, read_subspace
-from sdml.steps.contract import base_subspace, stored_subspace
-from sdml.steps.identity import BEST_EPOCH, flat, training_identity
+from sdml.steps.contract import require_base
+from sdml.steps.identity import (
+    BEST_EPOCH,
+    SCORE,
+    flat,
+    score_of,
+    stored_result,
+    training_identity,
+)
+from sdml.steps.tracked_data import log_dataset
 from sdml.store import Version
 from sdml.subspace import Subspace
-from sdml.training import EpochRecord, FitResult, TrainingData, fit
-from sdml.training.history import history_to_json
+from sdml.tracking import Run
+from sdml.training import EpochRecord, TrainingData, fit
+from sdml.training.history import history_from_json, history_to_json
 from sdml.training.prior import PRIOR, PriorLearner
 
 logger = logging.getLogger(__name__)
-
-SCORE = "score"
-"""Stands among a prior's settings in its manifest, although it is a result."""
 
 OnEpoch = Callable[[EpochRecord, int], None]
 
@@ -44,224 +51,234 @@ class FittedPrior:
     epochs: int
 
 
-@dataclass(frozen=True, kw_only=True)
-class SelectedPrior:
-    """The subspace made from the best candidate, and all the scores."""
-
-    subspace: str
-    modality: str
-    scores: dict[str, float]
-
-
 def fit_prior(
     context: Context,
     modality: str,
     *,
+    features: str | None = None,
+    parent_run: str | None = None,
+    pipeline_run: str | None = None,
     on_epoch: OnEpoch | None = None,
     stop: Callable[[], bool] | None = None,
+    reuse: bool = False,
 ) -> FittedPrior:
     """Learn the class matrix of one modality and store it as a candidate.
 
     Args:
         modality: a name in the experiment file; its method must be drcl.
+        features: URI of the feature set, whose subspace is the start; by default the newest one
+            for the random subspace that the file says.
+        parent_run: tracking run under which this one stands.
+        pipeline_run: tag that joins all runs of one pipeline run.
         on_epoch: called after each epoch with its record and the number of epochs.
         stop: asked after each batch; true saves a checkpoint and raises Interrupted.
+        reuse: take a candidate that the store already has from the same features, subspace and
+            settings, instead of training.
 
     Raises:
         ExperimentError: there is no such modality, or its method is another one.
         NotFoundError: it has not been prepared.
-        Interrupted: ``stop`` said so.
+        Interrupted: ``stop`` said so. The tracking run ends as killed.
     """
-    context.modality(modality)
+    work = _work(context, modality, features)
+    found = work.stored() if reuse else None
+    data = None if found else work.data()
+    collection, tags = context.experiment.collection, work.tags(pipeline_run)
+    with context.tracker.start(
+        collection, f"prior {modality}", parent=parent_run, tags=tags
+    ) as run:
+        work.log_inputs(run)
+        if found is not None:
+            made = _use_again(run, work, found)
+        else:
+            assert data is not None
+            try:
+                made = _fit(run, work, data, on_epoch, stop)
+            except Interrupted:
+                run.finish("killed")
+                raise
+        run.metrics({"best_epoch": made.best_epoch, "best/score": made.score})
+        run.tag({"prior": made.prior})
+    before = "learned before" if found else "learned"
+    logger.info("%s a prior from %s, score %.4f: %s", before, modality, made.score, made.prior)
+    return made
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Work:
+    """One prior's training, with everything looked up that decides its result."""
+
+    context: Context
+    modality: str
+    settings: TrainingSettings
+    features: Version
+    base: Version
+    subspace: Subspace
+
+    @property
+    def identity(self) -> str:
+        return training_identity(self.settings, self.features, self.base)
+
+    def tags(self, pipeline_run: str | None) -> dict[str, str]:
+        """What a tracking run of this training can be found by."""
+        return {
+            "collection": self.context.experiment.collection,
+            "level": "prior",
+            "modality": self.modality,
+            "method": self.settings.method,
+            "subspace": self.subspace.identity,
+            "features": self.features.uri,
+            **({"pipeline_run": pipeline_run} if pipeline_run else {}),
+        }
+
+    def log_inputs(self, run: Run) -> None:
+        """Track what decides the training."""
+        run.params({**self.features.manifest.settings, **flat(self.settings)})
+        run.params({"modality": self.modality, "dimension": self.subspace.dimension})
+        splits: tuple[SplitName, ...] = ("train", self.scoring)
+        for split in dict.fromkeys(splits):
+            log_dataset(run, self.features, split)
+
+    def stored(self) -> Version | None:
+        """The candidate that this very training has made before."""
+        return stored_result(
+            self.context.catalog, "prior", self.modality, self.settings, self.identity
+        )
+
+    @property
+    def scoring(self) -> SplitName:
+        assert self.settings.drcl is not None
+        return self.settings.drcl.score
+
+    def data(self) -> TrainingData:
+        """The training split, and the one that scores: the same, or validation."""
+
+        def read(split: SplitName) -> Split:
+            return load_split(lambda name: self.context.catalog.local(self.features, name), split)
+
+        training = read("train")
+        scoring = training if self.scoring == "train" else read(self.scoring)
+        return TrainingData(
+            features_ND=training.features_ND,
+            labels=training.labels,
+            validation_features_ND=scoring.features_ND,
+            validation_labels=scoring.labels,
+        )
+
+
+def _work(context: Context, modality: str, features: str | None) -> _Work:
+    """Look everything up."""
     settings = _settings(context, modality)
-    base = _base(context)
-    subspace = read_subspace(context.catalog, base)
-    features = context.catalog.latest(
-        "features", modality, where=lambda manifest: manifest.made_from.get("subspace") == base.path
+    if features is None:
+        base = require_base(context)
+        version = context.catalog.latest(
+            "features",
+            modality,
+            where=lambda manifest: manifest.made_from.get("subspace") == base.path,
+        )
+        subspace = read_subspace(context.catalog, base)
+    else:
+        version = context.catalog.get(features)
+        base, subspace = context.subspace_of(version)
+    return _Work(
+        context=context,
+        modality=modality,
+        settings=settings,
+        features=version,
+        base=base,
+        subspace=subspace,
     )
-    identity = "prior:" + training_identity(settings, features, base)
-    slot = context.catalog.checkpoint(f"{modality}/prior-{identity[6:22]}.safetensors")
+
+
+def _settings(context: Context, modality: str) -> TrainingSettings:
+    """Of the prior's training: its own learning rate, and the W of the best-scored epoch."""
+    drcl = drcl_settings(context, modality)
+    return context.experiment.training_of(modality).model_copy(
+        update={
+            "learning_rate": drcl.prior_learning_rate,
+            "selection": "last" if drcl.reference_bugs else "val_sup",
+        }
+    )
+
+
+def _fit(
+    run: Run,
+    work: _Work,
+    data: TrainingData,
+    on_epoch: OnEpoch | None,
+    stop: Callable[[], bool] | None,
+) -> FittedPrior:
+    """Train and publish."""
+    catalog, settings = work.context.catalog, work.settings
+    slot = catalog.checkpoint(f"{work.modality}/prior-{work.identity[:16]}.safetensors")
 
     def record(epoch: EpochRecord) -> None:
+        run.metrics(_metrics(epoch), step=epoch.epoch)
         if on_epoch is not None:
             on_epoch(epoch, settings.epochs)
 
     fitted = fit(
-        _data(context, features, settings),
-        subspace.projection_KC,
+        data,
+        work.subspace.projection_KC,
         settings,
-        data_identity=identity,
+        data_identity=f"prior:{work.identity}",
         checkpoint=slot,
         on_epoch=record,
         stop=stop,
         learner_type=PriorLearner,
     )
     score = 1 - min(epoch.validation_supervised for epoch in fitted.history)
-    version = _publish(context, modality, settings, fitted, score, (base, features), subspace)
+    learned_KC = fitted.encoder_state[PRIOR].astype(np.float32)
+    prior = Subspace(learned_KC, work.subspace.classes, "free")
+    version = catalog.publish(
+        "prior",
+        modality=work.modality,
+        objects={
+            "prior.safetensors": prior.to_bytes(),
+            "history.json": history_to_json(fitted.history),
+        },
+        settings={**flat(settings), BEST_EPOCH: fitted.best_epoch, SCORE: score},
+        made_from={"subspace": work.base.path, "features": work.features.path},
+        seed=settings.seed,
+        reuse=True,
+    )
     slot.clear()
-    logger.info("learned a prior from %s, score %.4f: %s", modality, score, version.uri)
     return FittedPrior(
         prior=version.uri,
-        modality=modality,
+        modality=work.modality,
         score=score,
         best_epoch=fitted.best_epoch,
         epochs=len(fitted.history),
     )
 
 
-def select_prior(context: Context, *, modalities: Sequence[str] | None = None) -> SelectedPrior:
-    """Make the newest candidate with the greatest score the collection's subspace.
+def _use_again(run: Run, work: _Work, version: Version) -> FittedPrior:
+    """Track a stored candidate as if it had been learned, and say that it was not."""
+    name = "history.json"
+    history = history_from_json(work.context.catalog.read(version, name), f"{version.uri}/{name}")
+    for epoch in history:
+        run.metrics(_metrics(epoch), step=epoch.epoch)
+    run.tag({"reused": "true"})
+    best_epoch = version.manifest.settings[BEST_EPOCH]
+    assert isinstance(best_epoch, int)
+    return FittedPrior(
+        prior=version.uri,
+        modality=work.modality,
+        score=score_of(version),
+        best_epoch=best_epoch,
+        epochs=len(history),
+    )
 
-    Args:
-        modalities: whose candidates compete; by default those of the file whose method is drcl.
 
-    Raises:
-        ExperimentError: there is no such modality, or the file does not ask for a prior.
-        NotFoundError: one of them has no candidate.
-        UserError: the best one was selected before another one, which is newer.
-    """
-    asked = context.experiment.subspace
-    if asked.kind != "prior":
-        raise ExperimentError(
-            "a prior is selected for a file whose subspace.kind is prior, but it is "
-            f"{asked.kind}: change it"
-        )
-    experiment = context.experiment
-    names = list(modalities or [m for m in experiment.modalities if _is_drcl(context, m)])
-    for name in names:
-        context.modality(name)
-    base = _base(context)
-    classes = read_subspace(context.catalog, base).classes
-    candidates = {
-        name: context.catalog.latest(
-            "prior", name, where=lambda manifest: manifest.made_from.get("subspace") == base.path
-        )
-        for name in names
+def _metrics(epoch: EpochRecord) -> dict[str, float]:
+    """The names under which an epoch is tracked; ``validation`` is the split that scores."""
+    metrics = {
+        "loss/train": epoch.train_loss,
+        "loss/validation": epoch.validation_loss,
+        "score": 1 - epoch.validation_supervised,
+        "learning_rate": epoch.learning_rate,
+        "samples_per_second": epoch.samples_per_second,
     }
-    if not candidates:
-        raise NotFoundError(
-            "a prior is selected among modalities of method drcl, and the file has none: "
-            "set training.method"
-        )
-    scores = {name: _score(version) for name, version in candidates.items()}
-    best = max(scores, key=scores.__getitem__)
-    stored = Subspace.from_bytes(
-        context.catalog.read(candidates[best], "prior.safetensors"),
-        f"{candidates[best].uri}/prior.safetensors",
-    )
-    if stored.classes != classes:
-        raise IntegrityError(
-            f"{candidates[best].uri}: must have the classes of {base.uri}: learn it again"
-        )
-    version = context.catalog.publish(
-        "subspace",
-        id=stored.identity,
-        objects={"projection.safetensors": stored.to_bytes()},
-        seed=asked.seed,
-        settings={
-            "kind": "prior",
-            "dimension": stored.dimension,
-            "seed": asked.seed,
-            "source": None,
-            "classes": list(classes),
-            "selected": best,
-            "scores": dict(scores),
-        },
-        made_from={
-            "base": base.path,
-            **{f"prior-{name}": version.path for name, version in candidates.items()},
-        },
-    )
-    newest = stored_subspace(context)
-    if newest is None or newest.path != version.path:
-        raise UserError(
-            f"the prior of {best} was selected before, as {version.uri}, and another one after it, "
-            f"which stays the subspace: {newest.uri if newest else 'none'}: learn it anew with "
-            "another seed, or in another collection"
-        )
-    logger.info("selected the prior of %s among %s: %s", best, ", ".join(scores), version.uri)
-    return SelectedPrior(subspace=version.uri, modality=best, scores=scores)
-
-
-def _is_drcl(context: Context, modality: str) -> bool:
-    return context.experiment.training_of(modality).method == "drcl"
-
-
-def _settings(context: Context, modality: str) -> TrainingSettings:
-    """Of the prior's training: its own learning rate, and the W of the best-scored epoch."""
-    settings = context.experiment.training_of(modality)
-    if settings.drcl is None:
-        raise ExperimentError(
-            f"modality {modality}: a prior is learned for method drcl, not {settings.method}: "
-            "set training.method"
-        )
-    return settings.model_copy(
-        update={
-            "learning_rate": settings.drcl.prior_learning_rate,
-            "selection": "last" if settings.drcl.reference_bugs else "val_sup",
-        }
-    )
-
-
-def _base(context: Context) -> Version:
-    base = base_subspace(context)
-    if base is None:
-        asked = context.experiment.subspace
-        raise NotFoundError(
-            f"a prior starts from the stored random subspace of dimension {asked.dimension} and "
-            f"seed {asked.seed}, but {context.catalog.uri} has none: run 'sdml prepare' first"
-        )
-    return base
-
-
-def _data(context: Context, features: Version, settings: TrainingSettings) -> TrainingData:
-    """The training split, and the one that scores: the same, or validation."""
-
-    def read(split: SplitName) -> Split:
-        return load_split(lambda name: context.catalog.local(features, name), split)
-
-    assert settings.drcl is not None
-    training = read("train")
-    scoring = read("validation") if settings.drcl.score == "validation" else training
-    return TrainingData(
-        features_ND=training.features_ND,
-        labels=training.labels,
-        validation_features_ND=scoring.features_ND,
-        validation_labels=scoring.labels,
-    )
-
-
-def _publish(
-    context: Context,
-    modality: str,
-    settings: TrainingSettings,
-    fitted: FitResult,
-    score: float,
-    origins: tuple[Version, Version],
-    subspace: Subspace,
-) -> Version:
-    base, features = origins
-    learned_KC = fitted.encoder_state[PRIOR].astype(np.float32)
-    prior = Subspace(learned_KC, subspace.classes, "free")
-    return context.catalog.publish(
-        "prior",
-        modality=modality,
-        objects={
-            "prior.safetensors": prior.to_bytes(),
-            "history.json": history_to_json(fitted.history),
-        },
-        settings={**flat(settings), BEST_EPOCH: fitted.best_epoch, SCORE: score},
-        made_from={"subspace": base.path, "features": features.path},
-        seed=settings.seed,
-        reuse=True,
-    )
-
-
-def _score(version: Version) -> float:
-    score = version.manifest.settings.get(SCORE)
-    if not isinstance(score, float):
-        raise IntegrityError(
-            f"{version.uri}/manifest.json: settings.{SCORE} must be a number, but is {score!r}: "
-            "restore the version from a backup, or learn the prior again"
-        )
-    return score
+    if math.isnan(epoch.samples_per_second):  # read from a file
+        del metrics["samples_per_second"]
+    return metrics

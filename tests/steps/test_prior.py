@@ -1,4 +1,4 @@
-"""Priors: learned, scored, selected, prepared for, trained against."""
+"""Priors: learned, scored and tracked; then selected, prepared for, trained against."""
 
 from __future__ import annotations
 
@@ -10,14 +10,17 @@ import pytest
 
 from sdml.errors import ExperimentError, Interrupted, NotFoundError, SubspaceError, UserError
 from sdml.retrieval.similarity import projection_temperature
+from sdml.steps import prior as module
 from sdml.steps.context import Context, read_subspace
 from sdml.steps.contract import stored_settings, stored_subspace
 from sdml.steps.evaluate import evaluate
 from sdml.steps.gc import collect_garbage
 from sdml.steps.inventory import inventory
 from sdml.steps.prepare import prepare
-from sdml.steps.prior import fit_prior, select_prior
+from sdml.steps.prior import fit_prior
+from sdml.steps.prior_selection import select_prior
 from sdml.steps.train import train
+from sdml.tracking import MemoryTracker
 from tests.steps import tiny
 from tests.steps.conftest import MakeContext
 from tests.steps.test_methods import several_labels
@@ -32,6 +35,11 @@ def drcl(make: MakeContext) -> MakeContext:
         return make(*modalities, subspace={"kind": "prior"}, training=training)
 
     return call
+
+
+def tracker_of(context: Context) -> MemoryTracker:
+    assert isinstance(context.tracker, MemoryTracker)
+    return context.tracker
 
 
 def selected(context: Context) -> str:
@@ -103,9 +111,81 @@ def test_a_prior_goes_on_after_a_stop(drcl: MakeContext) -> None:
     asked = iter([False] * 40 + [True])
     with pytest.raises(Interrupted):
         fit_prior(whole, "image", stop=lambda: next(asked))
+    assert tracker_of(whole).runs[-1].status == "killed"
     seen: list[int] = []
     fit_prior(whole, "image", on_epoch=lambda record, epochs: seen.append(record.epoch))
     assert 1 < seen[0] <= seen[-1] == 30
+
+
+@pytest.mark.parametrize("score", ["train", "validation"])
+def test_its_training_is_tracked(drcl: MakeContext, score: str) -> None:
+    context = drcl(score=score)
+    base = prepare(context).subspace.rpartition("/")[2]
+    above = context.tracker.start("tiny", "prior")
+    made = fit_prior(context, "image", parent_run=above.id, pipeline_run="p1")
+    _, run = tracker_of(context).runs
+    assert (run.name, run.parent, run.status) == ("prior image", above.id, "finished")
+    features = context.catalog.latest("features", "image").uri
+    assert run.logged_tags == {
+        "collection": "tiny", "level": "prior", "modality": "image", "method": "drcl",
+        "subspace": base, "features": features, "pipeline_run": "p1", "prior": made.prior,
+    }  # fmt: skip
+    assert run.logged_params["learning_rate"] == "0.0005"
+    assert run.logged_params["dimension"] == "16"
+    for name in ("loss/train", "loss/validation", "samples_per_second"):
+        assert [step for step, _ in run.values(name)] == list(range(1, 31))
+    scores = [value for _, value in run.values("score")]
+    assert made.score == pytest.approx(max(scores))
+    assert scores.index(max(scores)) + 1 == made.best_epoch
+    assert run.values("best/score") == [(0, made.score)]
+    assert run.values("best_epoch") == [(0, made.best_epoch)]
+    contexts = ["training"] if score == "train" else ["training", "validation"]
+    assert [dataset.context for dataset in run.datasets] == contexts
+
+
+def test_takes_a_stored_candidate_of_the_same_training_only(
+    drcl: MakeContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context = drcl()
+    prepare(context)
+    made = fit_prior(context, "image")
+    monkeypatch.setattr(module, "fit", forbidden)
+    assert fit_prior(context, "image", reuse=True) == made
+    first, again = tracker_of(context).runs
+    assert again.logged_tags["reused"] == "true"
+    for name in ("loss/train", "score", "best/score"):
+        assert again.values(name) == first.values(name)
+    assert again.values("samples_per_second") == []
+    assert "reused" not in first.logged_tags
+    other = drcl(q_step=0.05)  # its sources are the same
+    with pytest.raises(AssertionError, match="trained"):
+        fit_prior(other, "image", reuse=True)
+    with pytest.raises(AssertionError, match="trained"):
+        fit_prior(context, "image")
+
+
+def forbidden(*_: Any, **__: Any) -> None:
+    raise AssertionError("trained")
+
+
+def test_learns_from_the_features_that_are_named(drcl: MakeContext) -> None:
+    context = drcl()
+    named = prepare(context).features["image"]
+    meanwhile = drcl_with_transform(drcl)
+    assert prepare(meanwhile).features["image"] != named
+    made = context.catalog.get(fit_prior(context, "image", features=named).prior)
+    assert named.endswith(made.manifest.made_from["features"])
+
+
+def drcl_with_transform(drcl: MakeContext) -> Context:
+    """The same collection with another transform of every modality."""
+    context = drcl()
+    modalities = {
+        name: settings.model_copy(update={"transform": ("l2",)})
+        for name, settings in context.experiment.modalities.items()
+    }
+    experiment = context.experiment.model_copy(update={"modalities": modalities})
+    return Context(experiment=experiment, catalog=context.catalog, tracker=context.tracker)
 
 
 def test_training_before_a_prior_is_selected_is_refused(drcl: MakeContext) -> None:
