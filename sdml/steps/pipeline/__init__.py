@@ -14,7 +14,16 @@ if TYPE_CHECKING:
     from sdml.steps.pipeline.beginning import begin, prepare_pinned
     from sdml.steps.pipeline.ending import finish
     from sdml.steps.pipeline.evaluation import evaluate_pinned
-    from sdml.steps.pipeline.records import Pins, TrainedRecord, read_records, write_records
+    from sdml.steps.pipeline.prior import fit_prior_pinned
+    from sdml.steps.pipeline.prior_selection import select_prior_pinned
+    from sdml.steps.pipeline.records import (
+        Pins,
+        PriorRecord,
+        TrainedRecord,
+        read_priors,
+        read_records,
+        write_records,
+    )
     from sdml.steps.pipeline.sweep import sweep_pinned
     from sdml.steps.pipeline.task import Task, pipeline_task
     from sdml.steps.pipeline.training import train_pinned
@@ -25,8 +34,12 @@ _MODULES = {
     "prepare_pinned": "pipeline.beginning",
     "finish": "pipeline.ending",
     "evaluate_pinned": "pipeline.evaluation",
+    "fit_prior_pinned": "pipeline.prior",
+    "select_prior_pinned": "pipeline.prior_selection",
     "Pins": "pipeline.records",
+    "PriorRecord": "pipeline.records",
     "TrainedRecord": "pipeline.records",
+    "read_priors": "pipeline.records",
     "read_records": "pipeline.records",
     "write_records": "pipeline.records",
     "sweep_pinned": "pipeline.sweep",
@@ -38,15 +51,19 @@ _MODULES = {
 
 __all__ = [
     "Pins",
+    "PriorRecord",
     "Task",
     "TrainedRecord",
     "begin",
     "evaluate_pinned",
     "finish",
+    "fit_prior_pinned",
     "pipeline_task",
     "prepare_pinned",
     "prepare_shard",
+    "read_priors",
     "read_records",
+    "select_prior_pinned",
     "sweep_pinned",
     "train_pinned",
     "write_records",

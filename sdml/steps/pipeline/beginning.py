@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from sdml.errors import DataError, UserError
-from sdml.steps.contract import require_subspace, stored_subspace
+from sdml.steps.asked_prior import check_prior_asked
+from sdml.steps.context import Context
+from sdml.steps.contract import base_subspace, require_subspace, stored_subspace
 from sdml.steps.encoders import newest_encoders
 from sdml.steps.partner import partner_for, partner_of
 from sdml.steps.pipeline.records import Pins
@@ -19,6 +21,7 @@ from sdml.steps.sources import source_state
 from sdml.store import Version
 
 _SWEEP = "sweep"
+_PRIOR = "prior"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,11 +42,16 @@ def begin(task: Task, *, modalities: Sequence[str], new_modality: bool, pipeline
 
     Raises:
         UserError: ``modalities`` is no list of modalities of the file.
+        ExperimentError: the pipeline is ``prior``, and the file does not ask for a prior or one of
+            the modalities cannot have one.
         NotFoundError: ``new_modality``, and no subspace is stored; or a modality's partner was not
             trained before.
     """
     _check_modalities(task, modalities)
     context = task.context
+    for_prior = pipeline == _PRIOR
+    if for_prior:
+        check_prior_asked(context, modalities)
     others = {}
     if new_modality:
         subspace = require_subspace(context).path
@@ -51,7 +59,8 @@ def begin(task: Task, *, modalities: Sequence[str], new_modality: bool, pipeline
             version.manifest.modality or "": version.uri
             for version in newest_encoders(context, subspace=subspace, leave_out=modalities)
         }
-    begun = Begun(inputs=_inputs(task, modalities, stored_subspace(context)), encoders=others)
+    stored = _stored(context, for_prior=for_prior)
+    begun = Begun(inputs=_inputs(task, modalities, stored), encoders=others)
     parent = task.resume_parent(pipeline)
     parent.tag({"pipeline": pipeline, "modalities": ", ".join(modalities), "inputs": begun.inputs})
     training = context.experiment.training
@@ -60,7 +69,7 @@ def begin(task: Task, *, modalities: Sequence[str], new_modality: bool, pipeline
         "epochs": training.epochs,
         "seed": training.seed,
     }
-    if pipeline != _SWEEP:  # there each λ has a child of its own
+    if pipeline not in (_SWEEP, _PRIOR):  # each λ has a child of its own; a prior has no λ
         settings["lambda"] = training.lambda_
         parent.metrics({"lambda": training.lambda_})
     parent.params(settings)
@@ -69,7 +78,12 @@ def begin(task: Task, *, modalities: Sequence[str], new_modality: bool, pipeline
 
 
 def prepare_pinned(
-    task: Task, *, modalities: Sequence[str], new_modality: bool, inputs: str
+    task: Task,
+    *,
+    modalities: Sequence[str],
+    new_modality: bool,
+    inputs: str,
+    for_prior: bool = False,
 ) -> Pins:
     """Prepare the modalities and pin what came out.
 
@@ -77,6 +91,7 @@ def prepare_pinned(
         modalities: names in the experiment file.
         new_modality: the collection's subspace must already be stored.
         inputs: the digest that :func:`begin` has made.
+        for_prior: for the random subspace that priors start from, also where one is selected.
 
     Raises:
         UserError: ``modalities`` is no list of modalities of the file.
@@ -84,7 +99,7 @@ def prepare_pinned(
         NotFoundError: the partner of a modality was not trained before.
     """
     _check_modalities(task, modalities)
-    stored = stored_subspace(task.context)
+    stored = _stored(task.context, for_prior=for_prior)
     # None: an earlier try of this task may have stored it and died before it was through
     tried = (stored, None) if stored else (None,)
     if inputs not in (_inputs(task, modalities, one) for one in tried):
@@ -93,7 +108,9 @@ def prepare_pinned(
             "one of them has changed: run the pipeline again"
         )
     task.tell_parent(task="prepare")
-    made = prepare(task.context, modalities=modalities, new_modality=new_modality)
+    made = prepare(
+        task.context, modalities=modalities, new_modality=new_modality, for_prior=for_prior
+    )
     partners = _partners(task, modalities)
     task.tell_parent(task="train")
     return Pins(subspace=made.subspace, features=made.features, partners=partners)
@@ -132,11 +149,16 @@ def _partners(task: Task, modalities: Sequence[str]) -> dict[str, str]:
     }
 
 
+def _stored(context: Context, *, for_prior: bool) -> Version | None:
+    """The subspace that the modalities are prepared for, if there is one yet."""
+    return base_subspace(context) if for_prior else stored_subspace(context)
+
+
 def _inputs(task: Task, modalities: Sequence[str], stored: Version | None) -> str:
     """What decides the outcome of a preparation and the URIs it returns, as one digest.
 
     Args:
-        stored: the collection's subspace, if it has one.
+        stored: the subspace that is prepared for, if there is one yet.
     """
     context = task.context
     settings, store = context.experiment.modalities, context.catalog.store.uri

@@ -11,7 +11,7 @@ from sdml.tracking import RunStatus
 logger = logging.getLogger(__name__)
 
 _OUTCOMES: dict[str, RunStatus] = {"SUCCEEDED": "finished", "CANCELLED": "killed"}
-_KNOWN = ("prepare", "evaluate")
+_KNOWN = ("prepare", "evaluate", "select")
 _UNKNOWN = "unknown: its pod ended before it could say so, see Kubeflow"
 
 
@@ -34,7 +34,7 @@ def finish(task: Task, state: str, message: str = "") -> RunStatus:
         at = said.get("task", "")
         tags["failed_task"] = (
             said.get("last_failure")
-            or ", ".join(f"train {name} (killed)" for name in killed)
+            or ", ".join(f"{name} (killed)" for name in killed)
             or (at if at in _KNOWN else _UNKNOWN)
         )
         tags["error"] = said.get("last_error") or message
@@ -50,7 +50,7 @@ def finish(task: Task, state: str, message: str = "") -> RunStatus:
 
 
 def _end_children(task: Task) -> list[str]:
-    """End the tracking runs that no process can be writing any more; returns their names."""
+    """End the tracking runs that no process can be writing any more; returns their tasks."""
     if not task.pipeline_run:
         return []
     tracker, collection = task.context.tracker, task.context.experiment.collection
@@ -61,4 +61,4 @@ def _end_children(task: Task) -> list[str]:
     ]
     for run in left:
         tracker.resume(collection, run.id).finish("killed")
-    return [run.name for run in left]
+    return [f"{'fit' if run.tags.get('level') == 'prior' else 'train'} {run.name}" for run in left]

@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from sdml.errors import UserError
+
 
 @dataclass(frozen=True, kw_only=True)
 class Pins:
@@ -28,6 +30,20 @@ class Pins:
     def read(cls, path: str) -> Pins:
         """Read what the prepare task has written."""
         return cls(**json.loads(Path(path).read_text(encoding="utf-8")))
+
+
+def pinned_features(pins: Pins, modality: str) -> str:
+    """URI of a modality's feature set.
+
+    Raises:
+        UserError: the modality was not prepared.
+    """
+    if modality not in pins.features:
+        raise UserError(
+            f"a training needs a modality that was prepared, one of {', '.join(pins.features)}, "
+            f"not {modality!r}: name it in the parameter 'modalities' too"
+        )
+    return pins.features[modality]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,3 +74,27 @@ def write_records(records: Sequence[TrainedRecord], path: str) -> None:
 def read_records(path: str) -> list[TrainedRecord]:
     """Read the records that the gather task has collected."""
     return [TrainedRecord(**r) for r in json.loads(Path(path).read_text(encoding="utf-8"))]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PriorRecord:
+    """What one training of a prior hands on."""
+
+    prior: str
+    modality: str
+    score: float
+    best_epoch: int
+    epochs: int
+
+    def write(self, path: str) -> None:
+        """Write to the file that the pipeline hands on."""
+        Path(path).write_text(json.dumps(asdict(self)), encoding="utf-8")
+
+    def summary(self) -> dict[str, Any]:
+        """Metadata shown beside the artifact."""
+        return {"prior": self.prior, "modality": self.modality, "score": self.score}
+
+
+def read_priors(path: str) -> list[PriorRecord]:
+    """Read the records of priors that the gather task has collected."""
+    return [PriorRecord(**r) for r in json.loads(Path(path).read_text(encoding="utf-8"))]

@@ -5,9 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
-from sdml.steps.pipeline.records import Pins, TrainedRecord
+from sdml.steps.pipeline.records import Pins, TrainedRecord, pinned_features
 from sdml.steps.pipeline.task import Task
-from sdml.steps.pipeline.training import pinned_features
 from sdml.steps.sweep import sweep, sweep_settings
 from sdml.training import EpochRecord
 

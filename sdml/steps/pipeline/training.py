@@ -5,8 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from sdml.errors import UserError
-from sdml.steps.pipeline.records import Pins, TrainedRecord
+from sdml.steps.pipeline.records import Pins, TrainedRecord, pinned_features
 from sdml.steps.pipeline.task import Task
 from sdml.steps.pipeline.together import train_together
 from sdml.steps.train import train
@@ -51,20 +50,6 @@ def train_pinned(
         epochs=trained.epochs,
         seconds=trained.seconds,
     )
-
-
-def pinned_features(pins: Pins, modality: str) -> str:
-    """URI of a modality's feature set.
-
-    Raises:
-        UserError: the modality was not prepared.
-    """
-    if modality not in pins.features:
-        raise UserError(
-            f"a training needs a modality that was prepared, one of {', '.join(pins.features)}, "
-            f"not {modality!r}: name it in the parameter 'modalities' too"
-        )
-    return pins.features[modality]
 
 
 def log_progress(record: EpochRecord, epochs: int) -> None:

@@ -31,6 +31,11 @@ def start() -> Start:
         task = task_of(context)
         what = {"modalities": modalities, "new_modality": new_modality}
         begun = begin(task, **what, pipeline=pipeline)  # type: ignore[arg-type]
-        return prepare_pinned(task, **what, inputs=begun.inputs)  # type: ignore[arg-type]
+        return prepare_pinned(
+            task,
+            **what,  # type: ignore[arg-type]
+            inputs=begun.inputs,
+            for_prior=pipeline == "prior",
+        )
 
     return call

@@ -35,6 +35,18 @@ def test_a_task_that_was_killed_is_known_by_its_unfinished_run(
     assert top.logged_tags["error"] == "pod ended with 137"
 
 
+def test_a_prior_that_was_killed_is_told_from_a_training(make: MakeContext, start: Start) -> None:
+    context = make(subspace={"kind": "prior"}, training={"method": "drcl"})
+    start(context, *BOTH, pipeline="prior")
+    task, tracker = task_of(context), tracker_of(context)
+    parent = task.parent()
+    assert parent
+    tags = {"level": "prior", "modality": "text", **task.tags()}
+    tracker.start("tiny", "prior text", parent=parent.id, tags=tags)  # and then no more
+    finish(task, "FAILED")
+    assert tracker.runs[0].logged_tags["failed_task"] == "fit prior text (killed)"
+
+
 @pytest.mark.parametrize(("state", "outcome"), [("CANCELLED", "killed"), ("FAILED", "failed")])
 def test_without_a_word_the_last_known_task_is_named(
     make: MakeContext, start: Start, state: str, outcome: str

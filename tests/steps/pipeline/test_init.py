@@ -18,7 +18,10 @@ def test_exported_names_exist() -> None:
 
 
 def test_tasks_that_neither_train_nor_rank_do_without_torch() -> None:
-    names = "begin, finish, pipeline_task, prepare_pinned, prepare_shard, read_records"
+    names = (
+        "begin, finish, pipeline_task, prepare_pinned, prepare_shard, read_priors, read_records, "
+        "select_prior_pinned"
+    )
     program = (
         f"import sys; from sdml.steps.pipeline import {names}; assert 'torch' not in sys.modules"
     )
