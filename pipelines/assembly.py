@@ -1,12 +1,14 @@
-"""Puts the tasks of every pipeline together: the three differ in a few words only.
+"""Puts the tasks of every pipeline together: the four differ in a few words only.
 
     begin → prepare → train, in a loop for each lane → gather → evaluate,  and finish, always
 
-Where a modality has shards, prepare is a loop over them and a join.
+Where a modality has shards, prepare is a loop over them and a join. The prior pipeline has fit
+prior in place of train, and select prior in place of evaluate.
 
 Cached by Kubeflow, unless the plan says no: prepare, on the digest of everything that it reads,
-which begin makes anew in each run; and train, on what prepare has pinned. Begin and finish keep
-the books, and evaluate is what a run is for: these always run.
+which begin makes anew in each run; and train and fit prior, on what prepare has pinned. Begin and
+finish keep the books, evaluate is what a run is for, and select prior changes what is current in
+the store: these always run.
 """
 
 from __future__ import annotations
@@ -22,10 +24,12 @@ from kfp.dsl.base_component import BaseComponent
 from components.begin.component import begin
 from components.evaluate.component import evaluate
 from components.finish.component import finish
+from components.fit_prior.component import fit_prior
 from components.gather.component import gather
 from components.join.component import join
 from components.prepare.component import prepare
 from components.prepare_shard.component import prepare_shard
+from components.select_prior.component import select_prior
 from components.sweep.component import sweep as sweep_component
 from components.train.component import train
 from pipelines.lanes import Plan
@@ -36,7 +40,13 @@ _AT_ONCE_HERE = 1  # a task on this machine uses all of its cores
 
 
 def assemble(
-    plan: Plan, *, name: str, description: str, new_modality: bool = False, sweep: bool = False
+    plan: Plan,
+    *,
+    name: str,
+    description: str,
+    new_modality: bool = False,
+    sweep: bool = False,
+    prior: bool = False,
 ) -> BaseComponent:
     """One pipeline.
 
@@ -47,6 +57,7 @@ def assemble(
         new_modality: the subspace must already be stored, and stays as it is.
         sweep: evaluate once for each λ of the parameter ``weights``; with ``plan.together`` each
             pod trains its modality with all of them.
+        prior: learn a prior of each modality and select one, instead of training and evaluating.
     """
     parallelism = plan.cluster.parallelism if plan.cluster else _AT_ONCE_HERE
 
@@ -60,6 +71,8 @@ def assemble(
             begun = begin(**place, **what, pipeline=name)
             _settle(begun, "Begin", plan, given)
             what["inputs"] = begun.outputs["inputs"]
+            if prior:
+                what["for_prior"] = True
             if plan.sharded:
                 with dsl.ParallelFor(
                     given["shards"], name="shards", parallelism=parallelism
@@ -79,7 +92,14 @@ def assemble(
             earlier: dict[str, Any] = {}
             for loop, lane in zip(plan.loops, plan.lanes, strict=True):
                 with dsl.ParallelFor(given[loop], name=loop, parallelism=parallelism) as one:
-                    if sweep and plan.together:
+                    if prior:
+                        trained = fit_prior(
+                            **place,
+                            modality=one.modality,
+                            reuse=given["reuse"],
+                            prepared=pins,
+                        )
+                    elif sweep and plan.together:
                         trained = sweep_component(
                             **place,
                             modality=one.modality,
@@ -96,8 +116,10 @@ def assemble(
                             processes=max(1, lane.resources.count),
                             prepared=pins,
                         )
-                    _settle(trained, "Train", plan, given, cached=True, resources=lane.resources)
-                gathered = gather(encoders=dsl.Collected(trained.outputs["encoder"]), **earlier)
+                    title = "FitPrior" if prior else "Train"
+                    _settle(trained, title, plan, given, cached=True, resources=lane.resources)
+                made = dsl.Collected(trained.outputs["prior" if prior else "encoder"])
+                gathered = gather(encoders=made, **earlier)
                 _settle(gathered, "Gather", plan, given)
                 earlier = {"before": gathered.outputs["gathered"]}
             inputs = {
@@ -105,7 +127,10 @@ def assemble(
                 "prepared": pins,
                 "gathered": earlier["before"],
             }
-            if sweep:
+            if prior:
+                selected = select_prior(**place, gathered=earlier["before"])
+                _settle(selected, "SelectPrior", plan, given)
+            elif sweep:
                 # All modalities are trained here, so there are no others. (A task's output would
                 # become the loop's item in the local runner.)
                 with dsl.ParallelFor(

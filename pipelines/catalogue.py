@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import yaml
 from kfp.dsl.base_component import BaseComponent
 
-from pipelines import new_modality, sweep, train
+from pipelines import new_modality, prior, sweep, train
 from pipelines.lanes import Plan, cluster_plan, has_shards, local_plan
 from pipelines.pod_address import is_loopback, tracking_host
 from sdml.errors import ExperimentError
@@ -22,6 +22,7 @@ BUILDERS: dict[str, Callable[[Plan], BaseComponent]] = {
     train.NAME: train.build,
     new_modality.NAME: new_modality.build,
     sweep.NAME: sweep.build,
+    prior.NAME: prior.build,
 }
 
 
@@ -32,18 +33,28 @@ def plan_for(
 
     Raises:
         ExperimentError: the file has no such modality, there are too few of them, one would be
-            trained beside its partner, or a pod of a sweep together has several accelerators.
+            trained beside its partner, or a pod of a sweep together or of a prior has several
+            accelerators.
     """
     chosen = _chosen(name, experiment, modalities)
     if name == sweep.NAME and experiment.sweep.together:
-        for modality in chosen:
-            count = experiment.resources_of(modality).count
-            if count > 1:
-                raise ExperimentError(
-                    f"modalities.{modality}.resources.count must be at most 1 with sweep.together, "
-                    f"which trains in one process, but is {count}: lower it, or leave together out"
-                )
+        _check_counts(experiment, chosen, "with sweep.together", "lower it, or leave together out")
+    if name == prior.NAME:
+        _check_counts(experiment, chosen, f"in the {name} pipeline", "lower it")
     return cluster_plan(experiment, chosen, cache=cache)
+
+
+def _check_counts(
+    experiment: Experiment, modalities: Sequence[str], where: str, remedy: str
+) -> None:
+    """A pod that trains in one process has no use for a second accelerator."""
+    for modality in modalities:
+        count = experiment.resources_of(modality).count
+        if count > 1:
+            raise ExperimentError(
+                f"modalities.{modality}.resources.count must be at most 1 {where}, which trains in "
+                f"one process, but is {count}: {remedy}"
+            )
 
 
 def arguments_for(
@@ -57,7 +68,8 @@ def arguments_for(
 
     Args:
         name: a key of :data:`BUILDERS`.
-        modalities: which ones; all of the file by default. A name given twice counts once.
+        modalities: which ones; all of the file by default, or all of method drcl for a prior. A
+            name given twice counts once.
         plan: of the pipeline; by default that of a run on this machine.
 
     Raises:
@@ -108,8 +120,8 @@ def _shards(experiment: Experiment, modalities: Sequence[str]) -> list[dict[str,
 def _trainings(
     name: str, experiment: Experiment, modalities: Sequence[str]
 ) -> list[dict[str, Any]]:
-    """Every training of a loop: its modality and its λ, unless all λ are trained together."""
-    if name == sweep.NAME and experiment.sweep.together:
+    """Every training of a loop: its modality and its λ, if it has one."""
+    if name == prior.NAME or (name == sweep.NAME and experiment.sweep.together):
         return [{"modality": m} for m in modalities]
     if name == sweep.NAME:
         weights = experiment.sweep.lambdas
@@ -118,7 +130,9 @@ def _trainings(
 
 
 def _chosen(name: str, experiment: Experiment, modalities: Sequence[str] | None) -> list[str]:
-    chosen = list(dict.fromkeys(experiment.modalities if modalities is None else modalities))
+    chosen = list(
+        dict.fromkeys(_by_default(name, experiment) if modalities is None else modalities)
+    )
     have = ", ".join(experiment.modalities)
     unknown = [m for m in chosen if m not in experiment.modalities]
     if unknown:
@@ -129,6 +143,8 @@ def _chosen(name: str, experiment: Experiment, modalities: Sequence[str] | None)
         raise ExperimentError(
             f"a pipeline run needs at least one modality, none was named: choose from {have}"
         )
+    if name == prior.NAME:
+        return chosen
     if len(chosen) < 2 and name != new_modality.NAME:
         raise ExperimentError(
             f"the {name} pipeline compares modalities with each other and needs at least two, "
@@ -137,6 +153,13 @@ def _chosen(name: str, experiment: Experiment, modalities: Sequence[str] | None)
         )
     _check_partners(name, experiment, chosen)
     return chosen
+
+
+def _by_default(name: str, experiment: Experiment) -> list[str]:
+    """All modalities of the file; for a prior, those that can have one, if there are such."""
+    every = list(experiment.modalities)
+    able = [m for m in every if experiment.training_of(m).method == "drcl"]
+    return able or every if name == prior.NAME else every
 
 
 def _check_partners(name: str, experiment: Experiment, chosen: Sequence[str]) -> None:

@@ -51,7 +51,7 @@ def run_locally(
     """Run a pipeline to its end, or to its first task that fails.
 
     Args:
-        name: ``train``, ``new-modality`` or ``sweep``.
+        name: ``train``, ``new-modality``, ``sweep`` or ``prior``.
         modalities: which ones; all of the file by default.
         say: gets a line for each task, and what the tasks log.
 

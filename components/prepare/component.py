@@ -14,6 +14,7 @@ def prepare(
     prepared: dsl.Output[dsl.Dataset],
     store: str = "",
     tracking: str = "",
+    for_prior: bool = False,
 ) -> None:
     """Prepare modalities and pin the versions that the rest of the run works with.
 
@@ -25,11 +26,18 @@ def prepare(
         prepared: JSON with the URIs of the subspace and the feature sets.
         store: in place of the file's store.
         tracking: in place of the file's tracking address.
+        for_prior: for the random subspace that priors start from, also where one is selected.
     """
     from sdml.steps.pipeline import pipeline_task, prepare_pinned
 
     with pipeline_task(experiment, name="prepare", store=store, tracking=tracking) as task:
-        pins = prepare_pinned(task, modalities=modalities, new_modality=new_modality, inputs=inputs)
+        pins = prepare_pinned(
+            task,
+            modalities=modalities,
+            new_modality=new_modality,
+            inputs=inputs,
+            for_prior=for_prior,
+        )
         pins.write(prepared.path)
         prepared.metadata["subspace"] = pins.subspace
         for modality, uri in pins.features.items():

@@ -5,5 +5,6 @@ FILES = {
     "train.pipeline.yaml": ("train", "digits.yaml"),
     "new-modality.pipeline.yaml": ("new-modality", "digits-audio.yaml"),
     "sweep.pipeline.yaml": ("sweep", "digits.yaml"),
+    "prior.pipeline.yaml": ("prior", "digits-drcl.yaml"),
     "gpu-classes.pipeline.yaml": ("train", "gpu-classes.yaml"),
 }

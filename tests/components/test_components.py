@@ -13,11 +13,13 @@ from kfp.compiler import Compiler
 from components.begin.component import begin
 from components.evaluate.component import evaluate
 from components.finish.component import finish
+from components.fit_prior.component import fit_prior
 from components.gather.component import gather
 from components.image import IMAGE
 from components.join.component import join
 from components.prepare.component import prepare
 from components.prepare_shard.component import prepare_shard
+from components.select_prior.component import select_prior
 from components.sweep.component import sweep
 from components.train.component import train
 
@@ -29,6 +31,8 @@ COMPONENTS = {
     "join": join,
     "train": train,
     "sweep": sweep,
+    "fit_prior": fit_prior,
+    "select_prior": select_prior,
     "gather": gather,
     "evaluate": evaluate,
     "finish": finish,

@@ -22,13 +22,18 @@ LOOPS = {
     "train": {"trainings"},
     "new-modality": {"trainings"},
     "sweep": {"trainings", "weights"},
+    "prior": {"trainings"},
 }
+TASKS = dict.fromkeys(
+    ("train", "new-modality", "sweep"),
+    ("begin", "prepare", "train", "gather", "evaluate", "finish"),
+) | {"prior": ("begin", "prepare", "fit-prior", "gather", "select-prior", "finish")}
 ALLOWED = re.compile(
     r"\s*-? ?(secretAsEnv:|(envVar|secretKey): (AWS_ACCESS_KEY_ID|AWS_SECRET_ACCESS_KEY"
     r"|MLFLOW_TRACKING_USERNAME|MLFLOW_TRACKING_PASSWORD)|secretNameParameter:"
     r"|(secretName|constant): sdml-(store|tracking)-credentials)"
 )
-CACHED = {"comp-prepare", "comp-train"}
+CACHED = {"comp-prepare", "comp-train", "comp-fit-prior"}
 
 
 SECRETS = {
@@ -90,11 +95,10 @@ def test_has_the_tasks_loops_and_parameters(name: str, files: dict[str, Path]) -
     spec = read(files[name])
     assert spec.pipeline_info.name == f"sdml-{name}"
     tasks = tasks_of(spec)
-    assert set(tasks) == {
-        f"comp-{task}" for task in ("begin", "prepare", "train", "gather", "evaluate", "finish")
-    }
+    assert set(tasks) == {f"comp-{task}" for task in TASKS[name]}
     for component, task in tasks.items():
-        assert task.task_info.name == component.removeprefix("comp-").capitalize()
+        words = component.removeprefix("comp-").split("-")
+        assert task.task_info.name == "".join(word.capitalize() for word in words)
         assert task.caching_options.enable_cache == (component in CACHED)
     loops = [t for t in all_tasks(spec) if t.WhichOneof("iterator")]
     # Over pipeline parameters only: the local runner mixes up loops over task outputs.
