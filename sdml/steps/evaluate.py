@@ -67,12 +67,14 @@ def evaluate(
     *,
     encoders: Sequence[str] | None = None,
     run: Run | None = None,
+    name: str = "evaluate",
 ) -> Evaluated:
     """Evaluate encoders of one subspace against each other on the settings' split.
 
     Args:
         encoders: URIs; by default the newest one of each modality in the store.
         run: tracking run that gets the figures; by default a run of its own.
+        name: of that own run.
 
     Raises:
         NotFoundError: fewer than two modalities have an encoder.
@@ -146,7 +148,7 @@ def evaluate(
             "level": "evaluation",
             "subspace": subspace.identity,
         }
-        with context.tracker.start(context.experiment.collection, "evaluate", tags=tags) as own:
+        with context.tracker.start(context.experiment.collection, name, tags=tags) as own:
             track_settings(own, versions)
             track(own, context, found)
     logger.info("evaluated %d pairs: %s", len(evaluated.pairs), report.uri)

@@ -199,8 +199,8 @@ def _description(modality: str, method: str, encoders: Sequence[SweptEncoder]) -
     """Markdown for people: a row for each setting."""
     lines = [
         f"A sweep of **{modality}**, method `{method}`: {len(encoders)} settings. *Validation* is "
-        "the supervised loss of the selected epoch. mAP takes all modalities: the pipeline "
-        "`sweep` has it for every λ.",
+        "the supervised loss of the selected epoch. mAP takes all modalities, swept likewise: "
+        "`sdml evaluate FILE.yaml --sweep`.",
         "",
         "| λ | seed | learning rate | best epoch | validation | encoder |",
         "|---|---|---|---|---|---|",

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
@@ -39,3 +40,20 @@ def test_text_is_a_table_and_the_place_of_the_report(run: Run, finished: Path) -
     assert shown.out.splitlines()[-1].startswith("report  ")
     assert shown.err.startswith("sdml: evaluated 2 pairs: ")
     assert run("evaluate", finished, "--quiet").err == ""
+
+
+def test_every_lambda_of_a_sweep(run: Run, finished: Path) -> None:
+    for modality in ("image", "text"):
+        swept = run("sweep", finished, "--modality", modality, "--lambda", "0.2", "--lambda", "0.5")
+        assert swept.code == 0, swept.err
+    found = json.loads(
+        run("evaluate", finished, "--lambda", "0.5", "--lambda", "0.2", "--json").out
+    )
+    assert [each["lambda"] for each in found] == [0.5, 0.2]
+    assert list(found[0]) == ["lambda", "pairs", "mean_map", "report"]
+    shown = run("evaluate", finished, "--lambda", "0.2")
+    assert f"{found[1]['mean_map']:.3f}" in shown.out
+    refused = run("evaluate", finished, "--sweep")
+    assert refused.code == 2
+    assert "with lambda 0" in refused.err
+    assert run("evaluate", finished, "--sweep", "--lambda", "0.2").code == 2

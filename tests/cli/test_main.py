@@ -37,7 +37,7 @@ ALLOWED = {
         "--at-once",
         "--result",
     },
-    "evaluate": {"file"},
+    "evaluate": {"file", "--lambda", "--sweep"},
     "compare": {"runs", "--experiment", "--pairs", "--html"},
     "promote": {"file", "--modality", "--encoder", "--version"},
     "list": {"file", "--verify"},
