@@ -90,7 +90,7 @@ def compare(context: Context | None, names: Sequence[str]) -> Comparison:
             raise NotFoundError(f"{context.catalog.uri} has no report: run 'sdml evaluate' first")
     else:
         reports = [found for name in names for found in _named(context, name)]
-    newest = {tuple(v.manifest.made_from.items()) + _measured(v): (c, v) for c, v in reports}
+    newest = {_contents(c, v) + _measured(v): (c, v) for c, v in reports}
     results = [result for c, v in newest.values() for result in _results(c, v)]
     return Comparison(rows=_rows(results))
 
@@ -110,6 +110,14 @@ def _named(context: Context | None, name: str) -> list[tuple[Catalog, Version]]:
         )
     path = name if name.startswith("reports/") else f"reports/{name}"
     return [(context.catalog, context.catalog.get(path))]
+
+
+def _contents(catalog: Catalog, report: Version) -> tuple[tuple[str, str], ...]:
+    """What was evaluated: an encoder and its copy are the same one."""
+    return tuple(
+        (role, str(catalog.get(path).manifest.objects))
+        for role, path in sorted(report.manifest.made_from.items())
+    )
 
 
 def _measured(report: Version) -> tuple[tuple[str, str], ...]:
