@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, SerializerFunctionWrapHandler, field_validator, model_serializer
 
 from sdml.experiment.base import Settings, SplitName, Whole, one_or_many
 
@@ -51,3 +51,11 @@ class EvaluationSettings(Settings):
         if not value or len(set(value)) != len(value):
             raise ValueError("name each similarity once, and at least one")
         return value
+
+    @model_serializer(mode="wrap")
+    def _without_usual_recall(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """``recall`` is said only where it is not the usual one: older digests stay."""
+        said: dict[str, Any] = dump(self)
+        if said.get("recall") == "class":
+            del said["recall"]
+        return said

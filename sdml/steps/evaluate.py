@@ -132,7 +132,7 @@ def evaluate(
     report = catalog.publish(
         "report",
         objects=objects,
-        settings=_said(settings),
+        settings=settings.model_dump(mode="json", exclude=None if settings.sample else {"sample"}),
         made_from={
             "subspace": subspace_version.path,
             **{f"encoder-{v.manifest.modality}": v.path for v in versions},
@@ -193,13 +193,6 @@ def protocol_of(settings: EvaluationSettings, *, multi_label: bool) -> Protocol:
         empty_query=settings.empty_query,
         relevance=settings.relevance,
     )
-
-
-def _said(settings: EvaluationSettings) -> dict[str, Any]:
-    """For the manifest; what came later is said only where it is not the usual, as before."""
-    usual = {"sample": None, "recall": "class"}
-    left_out = {name for name, value in usual.items() if getattr(settings, name) == value}
-    return settings.model_dump(mode="json", exclude=left_out)
 
 
 def _evaluated(result: CrossModalResult, settings: EvaluationSettings, report: str) -> Evaluated:

@@ -112,6 +112,7 @@ def test_the_report_is_published_with_its_lineage(finished_once: Path) -> None:
         "encoder-text": encoders["text"].path,
     }
     assert report.manifest.settings["top_k"] == 50
+    assert not {"recall", "sample"} & set(report.manifest.settings)  # as before there were such
     document = json.loads(context.catalog.read(report, "report.json"))
     assert set(document["histories"]) == {"image", "text"}
     assert document["classes"] == ["0", "1", "2"]
