@@ -53,8 +53,11 @@ def local_source(settings: ModalitySettings, scratch: Path, *, name: str) -> Mod
     """
     here, bucket, keys = _without_items(settings, scratch, name=name)
     if bucket is not None:
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
+        pool = ThreadPoolExecutor(_AT_ONCE)
+        try:
             list(pool.map(bucket.fetch, keys))
+        finally:
+            pool.shutdown(cancel_futures=True)  # after a failure nothing more is begun
     return here
 
 
@@ -108,7 +111,7 @@ def _without_items(
 def _keys_in_table(here: ModalitySettings, bucket: Bucket, *, name: str) -> list[str]:
     """The objects that a table names; what is not there is left out: reading will say so."""
     named = {posixpath.normpath(entry) for entry in named_files(here, name=name) if entry}
-    outside = sorted(entry for entry in named if entry.startswith(("/", "..")))
+    outside = sorted(entry for entry in named if f"{entry}/".startswith(("/", "../")))
     if outside:
         raise DataError(
             f"modality {name}: {bucket.uri}: a table in a bucket must name files of its own folder "
@@ -162,13 +165,13 @@ def _table_state(
 ) -> list[tuple[str, int, str]]:
     """Of the files that a table of raw items names."""
     source = settings.source
+    if settings.extractor is None:
+        return []
     if not is_bucket(source):
-        if settings.extractor is None or not Path(source).is_file():
+        if not Path(source).is_file():
             return []
         above = Path(source).parent
         return _local_state(above / entry for entry in set(named_files(settings, name=name)))
-    if settings.extractor is None:
-        return []
     bucket = Bucket.above(source, scratch)
     if bucket.is_glob or not bucket.found():
         return []

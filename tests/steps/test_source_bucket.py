@@ -74,7 +74,7 @@ def test_ordinary_names_are_found(s3_environment: str, s3_client: Any, tmp_path:
 def test_a_table_brings_the_files_that_it_names_and_no_others(
     s3_environment: str, s3_client: Any, tmp_path: Path
 ) -> None:
-    named = ("img/IMG 1.png", "img/ä.png")
+    named = ("..1/IMG 1.png", "img/ä.png")
     put(s3_client, s3_environment, *(f"raw/{key}" for key in named), "raw/img/other.png")
     put(s3_client, s3_environment, "raw/store/tiny/encoders/e/manifest.json")
     table = f"X,y\n./{named[0]},a\n{named[1]},b\nimg/absent.png,a\n".encode()
