@@ -20,8 +20,8 @@ import numpy as np
 from benchmarks.few_samples.all_collections import CHOSEN_BY, FAMILIES, collection
 from benchmarks.few_samples.cell import run
 from benchmarks.few_samples.collection import PARTS
-from benchmarks.few_samples.figure import figure
 from benchmarks.few_samples.variants import GROUPS, Variant
+from benchmarks.peers.table import spread
 from sdml.errors import SDMLError
 
 Cells = dict[str, dict[str, Any]]
@@ -55,6 +55,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return error.exit_code
     maps = maps_of(cells, names, variants, range(chosen.seeds), chosen.part)
     if chosen.figure:
+        from benchmarks.few_samples.figure import figure  # matplotlib is slow to import
+
         chosen.figure.parent.mkdir(parents=True, exist_ok=True)
         chosen.figure.write_bytes(figure(maps))
     print(table(maps, names))
@@ -118,14 +120,9 @@ def table(maps: Maps, names: Sequence[str]) -> str:
     lines = ["| mAP@all | mean | " + " | ".join(names) + " |", "|---" * (len(names) + 2) + "|"]
     for label, columns in maps.items():
         every = np.array([columns[name] for name in names])
-        entries = [f"{every.mean():.3f}", *(_spread(column) for column in every)]
+        entries = [f"{every.mean():.3f}", *(spread(column) for column in every)]
         lines.append(f"| {label} | " + " | ".join(entries) + " |")
     return "\n".join(lines)
-
-
-def _spread(values: np.ndarray) -> str:
-    mean = f"{values.mean():.3f}"
-    return f"{mean} ± {values.std(ddof=1):.3f}" if len(values) > 1 else mean
 
 
 if __name__ == "__main__":

@@ -15,7 +15,6 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.peers.figure import figure
 from benchmarks.peers.runner import Settings, run_table
 from benchmarks.peers.table import markdown
 from sdml.errors import Interrupted, SDMLError, UserError
@@ -80,6 +79,8 @@ def _run(arguments: argparse.Namespace) -> int:
     tracker = Context.open(experiment).tracker
     rows, modalities = run_table(experiment, settings, tracker, _say)
     if arguments.figure:
+        from benchmarks.peers.figure import figure  # matplotlib is slow to import
+
         arguments.figure.parent.mkdir(parents=True, exist_ok=True)
         arguments.figure.write_bytes(figure(rows, experiment.collection))
     print(markdown(rows, modalities, experiment.collection))
