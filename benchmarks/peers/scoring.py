@@ -49,4 +49,10 @@ def _rows(projector: Projector, name: str, views: Views, ranking: Ranking) -> Fl
     codes_NK = projector.embed(name, views.features[name])
     if ranking == "inner":
         return codes_NK.astype(np.float32)
-    return represent(codes_NK, ranking, projection_KC=projector.projection_KC, what=name)
+    return represent(
+        codes_NK,
+        ranking,
+        projection_KC=projector.projection_KC,
+        multi_label=views.multi_label,
+        what=name,
+    )

@@ -41,6 +41,12 @@ sdml search my.yaml --query image --input x.npy --gallery text --codes a.npy --c
     )
     parser.add_argument("--top", type=int, default=10, metavar="K", help="hits a query (10)")
     parser.add_argument(
+        "--similarity",
+        choices=("cosine", "posterior"),
+        default="cosine",
+        help="what ranks: codes as they are, or what they say about the classes (cosine)",
+    )
+    parser.add_argument(
         "--class", dest="class_name", metavar="NAME", help="the query's class: marks its hits"
     )
     parser.add_argument(
@@ -60,6 +66,7 @@ def _run(arguments: argparse.Namespace, console: Console) -> None:
         row=arguments.row,
         gallery=arguments.gallery,
         top=arguments.top,
+        similarity=arguments.similarity,
         class_name=arguments.class_name,
         index=arguments.index,
         codes=arguments.codes,

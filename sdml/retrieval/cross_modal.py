@@ -14,6 +14,7 @@ from sdml.retrieval.average_precision import BLOCK_BYTES
 from sdml.retrieval.direction import PairResult, rows_of, score_direction
 from sdml.retrieval.interval import Interval
 from sdml.retrieval.protocol import Protocol
+from sdml.retrieval.relevance import several_labels
 from sdml.retrieval.similarity import (
     SIMILARITIES,
     Similarity,
@@ -94,7 +95,7 @@ def evaluate(
     SubspaceError for a missing or unfit projection; UserError for an unknown or repeated
     similarity.
     """
-    projection_KC, temperature = checked_collection(
+    projection_KC, temperature, multi_label = checked_collection(
         modalities, similarities, projection_KC, temperature
     )
     pairs: list[PairResult] = []
@@ -105,6 +106,7 @@ def evaluate(
                 similarity,
                 projection_KC=projection_KC,
                 temperature=temperature,
+                multi_label=multi_label,
                 what=name,
                 most_bytes=block_bytes // len(modalities),
             )
@@ -141,8 +143,8 @@ def checked_collection(
     similarities: Sequence[Similarity],
     projection_KC: np.ndarray | None,
     temperature: float | None,
-) -> tuple[np.ndarray | None, float | None]:
-    """The projection and its temperature, of codes that can be compared.
+) -> tuple[np.ndarray | None, float | None, bool]:
+    """The projection and its temperature, of codes that can be compared; are labels several?
 
     Raises DataError, UserError and SubspaceError as :func:`evaluate` does.
     """
@@ -163,9 +165,10 @@ def checked_collection(
             f"all modalities must have codes of one width; received {listed}: "
             "embed them with encoders of one subspace"
         )
+    multi_label = several_labels(*(labels for _, labels in modalities.values()))
     if projection_KC is not None:
         width = next(iter(widths.values()))
         projection_KC = checked_projection(projection_KC, width[0] if width else 0, "evaluation")
         if temperature is None:
-            temperature = projection_temperature(projection_KC)
-    return projection_KC, temperature
+            temperature = projection_temperature(projection_KC, multi_label=multi_label)
+    return projection_KC, temperature, multi_label

@@ -13,7 +13,7 @@ from sdml.retrieval.average_precision import BLOCK_BYTES, RetrievalScores, score
 from sdml.retrieval.curves import Curves
 from sdml.retrieval.interval import Interval
 from sdml.retrieval.protocol import Protocol
-from sdml.retrieval.relevance import checked_labels
+from sdml.retrieval.relevance import checked_labels, several_labels
 from sdml.retrieval.rows import Rows
 from sdml.retrieval.similarity import (
     SIMILARITIES,
@@ -64,10 +64,12 @@ def represent(
     *,
     projection_KC: np.ndarray | None = None,
     temperature: float | None = None,
+    multi_label: bool = False,
     what: str = "codes",
 ) -> np.ndarray:
     """Codes as rows whose inner product is the similarity: float32 (N, K) or (N, C).
 
+    ``multi_label`` says that items may have several labels, which makes another posterior.
     Raises UserError for an unknown similarity, SubspaceError for ``posterior`` without P.
     """
     if similarity not in SIMILARITIES:
@@ -82,7 +84,9 @@ def represent(
             f"{what}: the posterior similarity needs the projection of the subspace; received "
             "none: name the subspace, or use the cosine"
         )
-    return posterior_representation(codes_NK, projection_KC, temperature, what)
+    return posterior_representation(
+        codes_NK, projection_KC, temperature, what, multi_label=multi_label
+    )
 
 
 def rows_of(
@@ -91,6 +95,7 @@ def rows_of(
     *,
     projection_KC: np.ndarray | None,
     temperature: float | None,
+    multi_label: bool,
     what: str,
     most_bytes: int,
 ) -> Rows:
@@ -101,7 +106,12 @@ def rows_of(
 
     def made(part_NK: np.ndarray) -> np.ndarray:
         return represent(
-            part_NK, similarity, projection_KC=projection_KC, temperature=temperature, what=what
+            part_NK,
+            similarity,
+            projection_KC=projection_KC,
+            temperature=temperature,
+            multi_label=multi_label,
+            what=what,
         )
 
     codes_NK = checked_codes(codes_NK, what)
@@ -138,6 +148,7 @@ def score_codes(
             similarity,
             projection_KC=projection_KC,
             temperature=temperature,
+            multi_label=several_labels(query_labels, gallery_labels),
             what=name,
             most_bytes=block_bytes // 2,
         )

@@ -21,7 +21,7 @@ import numpy as np
 from sdml.retrieval.average_precision import BLOCK_BYTES
 from sdml.retrieval.direction import rows_of
 from sdml.retrieval.protocol import Protocol
-from sdml.retrieval.relevance import checked_labels, relevance_between
+from sdml.retrieval.relevance import checked_labels, relevance_between, several_labels
 from sdml.retrieval.rows import Rows, repeated_rows
 from sdml.retrieval.sampled import QuerySample
 from sdml.retrieval.similarity import Similarity
@@ -54,16 +54,20 @@ def recall_between(
     similarities: Sequence[Similarity],
     projection_KC: np.ndarray | None = None,
     temperature: float | None = None,
+    multi_label: bool | None = None,
     sample: QuerySample | None = None,
     block_bytes: int = BLOCK_BYTES,
 ) -> tuple[RecallResult, ...]:
     """Every ordered pair of modalities under every similarity, as ``evaluate`` takes them.
 
-    With a ``sample``, its queries against the whole galleries.
+    With a ``sample``, its queries against the whole galleries. ``multi_label`` is what ``evaluate``
+    sees by the labels; whoever gives others, for pairs, says it.
 
     Raises DataError and SubspaceError as ``evaluate`` does.
     """
     results = []
+    if multi_label is None:
+        multi_label = several_labels(*(labels for _, labels in modalities.values()))
     asked = dict(modalities)
     if sample is not None:
         for name, (codes, labels) in modalities.items():
@@ -80,6 +84,7 @@ def recall_between(
                     as_what,
                     projection_KC=projection_KC,
                     temperature=temperature,
+                    multi_label=multi_label,
                     what=name,
                     most_bytes=block_bytes // len(modalities),
                 )

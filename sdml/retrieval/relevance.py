@@ -17,6 +17,11 @@ from sdml.retrieval.protocol import RelevanceRule
 UNLABELLED = -1
 
 
+def several_labels(*labels: np.ndarray) -> bool:
+    """Whether a collection is one of several labels an item: if any modality has multi-hot rows."""
+    return any(np.ndim(given) == 2 for given in labels)
+
+
 def checked_labels(labels: np.ndarray, items: int, what: str) -> np.ndarray:
     """Labels as int64 (N,) with -1 for unlabelled, or as bool multi-hot (N, C).
 

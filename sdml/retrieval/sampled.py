@@ -73,7 +73,7 @@ def evaluate_sampled(
     directions come with 95 % intervals for what all queries would give. Raises what ``evaluate``
     raises.
     """
-    projection_KC, temperature = checked_collection(
+    projection_KC, temperature, multi_label = checked_collection(
         modalities, similarities, projection_KC, temperature
     )
     asked = {}
@@ -90,6 +90,7 @@ def evaluate_sampled(
                 similarity,
                 projection_KC=projection_KC,
                 temperature=temperature,
+                multi_label=multi_label,
                 what=name,
                 most_bytes=block_bytes // (2 * len(modalities)),
             )

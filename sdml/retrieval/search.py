@@ -44,6 +44,7 @@ def search(
     similarity: Similarity = "cosine",
     projection_KC: np.ndarray | None = None,
     temperature: float | None = None,
+    multi_label: bool = False,
     block_bytes: int = BLOCK_BYTES,
     threads: int | None = None,
     squares_G: np.ndarray | None = None,
@@ -51,7 +52,8 @@ def search(
 ) -> SearchResult:
     """The ``top_k`` best gallery items (all of them if the gallery is smaller) for each query.
 
-    Codes are numbers (Q, K) and (G, K). ``block_bytes`` bounds the extra memory next to the
+    Codes are numbers (Q, K) and (G, K). ``multi_label`` says that items may have several labels,
+    which makes another posterior. ``block_bytes`` bounds the extra memory next to the
     queries and the result. ``threads`` compare (None: as many as torch uses); the product uses
     those of the numerical library. ``squares_G`` is what :func:`squared_lengths` says of the
     gallery: whoever searches it often for the cosine has it measured once. ``compiled`` asks for
@@ -88,7 +90,12 @@ def search(
 
     def rows(codes_NK: np.ndarray, what: str) -> np.ndarray:
         return represent(
-            codes_NK, similarity, projection_KC=projection_KC, temperature=temperature, what=what
+            codes_NK,
+            similarity,
+            projection_KC=projection_KC,
+            temperature=temperature,
+            multi_label=multi_label,
+            what=what,
         )
 
     unit_QK = rows(query_QK, "query")

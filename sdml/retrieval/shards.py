@@ -25,6 +25,7 @@ def search_shards(
     similarity: Similarity = "cosine",
     projection_KC: np.ndarray | None = None,
     temperature: float | None = None,
+    multi_label: bool = False,
     block_bytes: int = BLOCK_BYTES,
     threads: int | None = None,
     names: Sequence[str] | None = None,
@@ -47,6 +48,7 @@ def search_shards(
                 similarity=similarity,
                 projection_KC=projection_KC,
                 temperature=temperature,
+                multi_label=multi_label,
                 block_bytes=block_bytes,
                 threads=threads,
             )

@@ -12,6 +12,7 @@ from sdml.features import Split
 from sdml.report import Example, Extras
 from sdml.retrieval import CrossModalResult, QuerySample
 from sdml.retrieval.recall import recall_between
+from sdml.retrieval.relevance import several_labels
 from sdml.steps.clustering import clustering
 from sdml.steps.context import Context
 from sdml.steps.encoders import OpenEncoder
@@ -50,6 +51,7 @@ def extras_of(
         protocol=result.protocol,
         similarities=result.similarities,
         projection_KC=subspace.projection_KC,
+        multi_label=several_labels(*(labels for _, labels in labelled.values())),
         sample=QuerySample(queries=asked.queries, seed=asked.seed) if asked else None,
         block_bytes=settings.block_mebibytes * 2**20,
     )

@@ -13,7 +13,7 @@ from sdml.features.stored import PREVIEWS, load_previews
 from sdml.report import Example, Hit, Item
 from sdml.retrieval import search
 from sdml.retrieval.protocol import Protocol
-from sdml.retrieval.relevance import checked_labels, relevance_between
+from sdml.retrieval.relevance import checked_labels, relevance_between, several_labels
 from sdml.retrieval.similarity import Similarity
 from sdml.steps.context import Context, origin
 from sdml.store import Version
@@ -52,6 +52,7 @@ def examples(
     A query is the first item of its class, preferably one with a preview.
     """
     made = []
+    multi_label = several_labels(*(gallery.split.labels for gallery in galleries.values()))
     for name, query in galleries.items():
         rows = _rows(query, count)
         hits: dict[int, dict[str, tuple[Hit, ...]]] = {row: {} for row in rows}
@@ -64,6 +65,7 @@ def examples(
                 HITS,
                 similarity=similarity,
                 projection_KC=subspace.projection_KC,
+                multi_label=multi_label,
             )
             relevance = relevance_between(
                 checked_labels(query.split.labels[rows], len(rows), name),

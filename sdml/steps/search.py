@@ -13,6 +13,8 @@ import numpy.typing as npt
 from sdml.errors import DataError, UserError
 from sdml.retrieval import search as search_codes
 from sdml.retrieval import search_shards
+from sdml.retrieval.relevance import several_labels
+from sdml.retrieval.similarity import Similarity
 from sdml.steps.code_files import open_codes
 from sdml.steps.context import Context, read_subspace
 from sdml.steps.encoders import codes_of, newest_encoder, open_encoder, same_subspace
@@ -21,7 +23,7 @@ from sdml.steps.index import Hnsw, Index, recall
 
 @dataclass(frozen=True, kw_only=True)
 class Hit:
-    """One found item: rank from 1, cosine, its class names, and what it is or its row."""
+    """One found item: rank from 1, similarity, its class names, and what it is or its row."""
 
     rank: int
     score: float
@@ -65,6 +67,7 @@ def search(
     gallery: str,
     row: int | None = None,
     top: int = 10,
+    similarity: Similarity = "cosine",
     class_name: str | None = None,
     index: Index | None = None,
     codes: Sequence[Path] = (),
@@ -77,6 +80,7 @@ def search(
         gallery: modality to search in.
         row: only this row of the source, from 0.
         top: hits for each query.
+        similarity: what ranks; the posterior searches stored items, and all of them.
         class_name: the queries' class; precision is then computed.
         index: search approximately by an index of this kind, built anew, and compare with exact
             search.
@@ -87,12 +91,18 @@ def search(
         NotFoundError: one of the modalities has no encoder.
         SubspaceError: the two encoders belong to different subspaces.
         DataError: the source does not fit, or has no such row.
+        UserError: an argument is out of its range, or does not go with another one.
         MissingExtraError: the index needs a package that is not installed.
     """
     if top < 1:
         raise UserError(f"--top must be at least 1, not {top}")
     versions = [newest_encoder(context, query), newest_encoder(context, gallery)]
-    classes = read_subspace(context.catalog, same_subspace(context, versions)).classes
+    subspace = read_subspace(context.catalog, same_subspace(context, versions))
+    classes = subspace.classes
+    if similarity != "cosine" and (codes or index is not None):
+        raise UserError(
+            f"--codes and --index rank by cosine, not by {similarity}: leave out --similarity"
+        )
     if class_name is not None and class_name not in classes:
         raise UserError(
             f"--class must be a class of the collection, not {class_name!r}: {', '.join(classes)}"
@@ -110,7 +120,15 @@ def search(
         return _in_files(query_QK, rows, codes, top)
     split = context.experiment.evaluation.split
     gallery_GK, part = codes_of(context, open_encoder(context, versions[1]), split)
-    found, share = search_codes(query_QK, gallery_GK, top), None
+    found = search_codes(
+        query_QK,
+        gallery_GK,
+        top,
+        similarity=similarity,
+        projection_KC=subspace.projection_KC,
+        multi_label=several_labels(part.labels),
+    )
+    share = None
     if index is not None:
         exact, found = found, Hnsw(gallery_GK).search(query_QK, top)
         share = recall(found, exact)

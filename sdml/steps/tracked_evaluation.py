@@ -43,7 +43,13 @@ def track(run: Run, context: Context, found: Tracked) -> None:
     """Log an evaluation on a run (docs/tracking.md has the names)."""
     first = found.result.similarities[0]
     recall = mean_recall(found.extras, first)
-    run.metrics({**found.metrics, **{f"recall_at_{k}/mean": v for k, v in recall.items()}})
+    run.metrics(
+        {
+            **found.metrics,
+            **{f"map_{s}/mean": found.result.mean_map(s) for s in found.result.similarities},
+            **{f"recall_at_{k}/mean": v for k, v in recall.items()},
+        }
+    )
     if isinstance(found.extras.clustering, Clustering):
         scores = found.extras.clustering
         run.metrics(

@@ -18,10 +18,13 @@ def queries(tmp_path: Path) -> Path:
     return tmp_path / "x.npy"
 
 
-def test_json_has_every_query_with_its_hits(run: Run, finished: Path, queries: Path) -> None:
+@pytest.mark.parametrize("asked", [(), ("--similarity", "posterior")])
+def test_json_has_every_query_with_its_hits(
+    run: Run, finished: Path, queries: Path, asked: tuple[str, ...]
+) -> None:
     found = run(
         "search", finished, "--query", "image", "--input", queries, "--gallery", "text",
-        "--top", "2", "--json",
+        "--top", "2", "--json", *asked,
     )  # fmt: skip
     assert (found.code, found.err) == (0, "")
     assert list(found.json) == ["queries"]

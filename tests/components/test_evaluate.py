@@ -50,7 +50,7 @@ def test_evaluates_the_encoders_of_one_weight(
     figures = {
         f"map/{pair['query']}_to_{pair['gallery']}": pair["map"]
         for pair in document["pairs"]
-        if pair["similarity"] == "cosine"
+        if pair["similarity"] == "posterior"
     }
     assert set(figures) == {"map/image_to_text", "map/text_to_image"}
     assert set(metrics.metadata) == {*figures, "map/mean"}

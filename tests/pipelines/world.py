@@ -91,7 +91,7 @@ class FinishedRun:
             figures = {
                 f"map/{pair['query']}_to_{pair['gallery']}": pair["map"]
                 for pair in document["pairs"]
-                if pair["similarity"] == "cosine"
+                if pair["similarity"] == "posterior"
             }
             found.append((encoders, figures))
         return found

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.special import expit
+from sklearn.metrics import average_precision_score
 
 from sdml.errors import DataError, SubspaceError, UserError
 from sdml.retrieval.cross_modal import evaluate
@@ -45,6 +47,42 @@ def test_all_ordered_pairs_are_scored_under_each_similarity() -> None:
     assert made.mean_map_at_k("cosine") == pytest.approx(
         np.mean([p.map_at_k for p in made.of("cosine")])
     )
+
+
+def multi_hot(classes: np.ndarray) -> np.ndarray:
+    """Each item's own class, and the one after it for every second item."""
+    rows_NC = np.eye(3, dtype=int)[classes]
+    rows_NC[::2] |= np.roll(rows_NC[::2], 1, axis=1)
+    return rows_NC
+
+
+@pytest.mark.parametrize("numbers", [(), ("text",)])
+def test_of_several_labels_the_posterior_is_one_sigmoid_a_class(numbers: tuple[str, ...]) -> None:
+    data = {
+        name: (codes, classes if name in numbers else multi_hot(classes))
+        for name, (codes, classes) in collection().items()
+    }
+    hot = {n: np.eye(3, dtype=int)[y] if y.ndim == 1 else y for n, (_, y) in data.items()}
+    made = evaluate(data, protocol=Protocol(), projection_KC=PROJECTION)
+    assert made.temperature == 4
+    probabilities = {
+        name: expit(4 * (codes / np.linalg.norm(codes, axis=1, keepdims=True)) @ PROJECTION - 2)
+        for name, (codes, _) in data.items()
+    }
+    for pair in made.of("posterior"):
+        scores = probabilities[pair.query] @ probabilities[pair.gallery].T
+        relevant = hot[pair.query] @ hot[pair.gallery].T > 0
+        aps = [average_precision_score(*row) for row in zip(relevant, scores, strict=True)]
+        assert pair.map == pytest.approx(np.mean(aps), abs=1e-6)
+        alone = score_codes(
+            *data[pair.query],
+            *data[pair.gallery],
+            protocol=Protocol(),
+            similarity="posterior",
+            projection_KC=PROJECTION,
+        )
+        if not {pair.query, pair.gallery} <= set(numbers):
+            assert alone.map == pair.map
 
 
 def test_a_new_modality_leaves_the_other_directions_alone() -> None:

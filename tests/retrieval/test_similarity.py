@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 from scipy.spatial.distance import cdist
-from scipy.special import softmax
+from scipy.special import expit, softmax
 
 from sdml.errors import DataError, SubspaceError, UserError
 from sdml.retrieval.similarity import (
@@ -55,6 +55,29 @@ def test_learned_columns_have_their_temperature_in_them(length: float) -> None:
     np.testing.assert_allclose(made, softmax(unit @ projection, axis=1), atol=1e-6)
     assert projection_temperature(projection) == 1
     assert projection_temperature(np.eye(8, 4)) == default_temperature(4)
+
+
+@pytest.mark.parametrize("temperature", [None, 9.0])
+@pytest.mark.parametrize("length", [1.0, 5.2])
+def test_of_several_labels_it_is_a_sigmoid_of_each_score(
+    temperature: float | None, length: float
+) -> None:
+    rng = np.random.default_rng(2)
+    codes, units = rng.normal(size=(300, 8)), np.linalg.qr(rng.normal(size=(8, 4)))[0]
+    scores = (codes / np.linalg.norm(codes, axis=1, keepdims=True)) @ units
+    made = posterior_representation(codes, units * [1, 1, 1, length], temperature, multi_label=True)
+    np.testing.assert_allclose(
+        made, expit((temperature or 4.0) * (scores - 0.5)) / 2, rtol=1e-5, atol=1e-7
+    )
+    assert np.linalg.norm(made, axis=1).max() <= 1
+
+
+def test_of_several_labels_a_score_of_one_half_is_even_and_its_tangent_is_the_score() -> None:
+    step = 1e-3
+    angles = np.arccos([0.5 - step, 0.5, 0.5 + step])
+    codes = np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    made = posterior_representation(codes, np.eye(2, 1), multi_label=True)[:, 0]
+    np.testing.assert_allclose(made, [0.5 - step, 0.5, 0.5 + step], atol=1e-6)
 
 
 def test_one_class_is_certain() -> None:

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.special import softmax
 from sklearn.metrics import average_precision_score
 
 from sdml.errors import DataError, NotFoundError, SubspaceError, UserError
@@ -39,13 +41,22 @@ def embedded(context: Context, modality: str) -> tuple[np.ndarray, np.ndarray]:
     return encoder.embed(str(folder / "test.npy")), source["y"][inside]
 
 
+def ranked_by(context: Context, similarity: str, codes_NK: np.ndarray) -> np.ndarray:
+    """Rows whose inner product is the similarity, written out again."""
+    unit_NK = codes_NK / np.linalg.norm(codes_NK.astype(np.float64), axis=1, keepdims=True)
+    if similarity == "cosine":
+        return np.asarray(unit_NK)
+    _, subspace = context.subspace_of(newest_encoder(context, "image"))
+    scale = math.log(19 * (len(subspace.classes) - 1))
+    return np.asarray(softmax(scale * unit_NK @ subspace.projection_KC, axis=1))
+
+
 def mean_average_precision(
     query: tuple[np.ndarray, np.ndarray], gallery: tuple[np.ndarray, np.ndarray]
 ) -> float:
-    """By scikit-learn, from cosines; the codes of this collection do not tie."""
+    """By scikit-learn, from inner products; the rows of this collection do not tie."""
     (query_QK, query_y), (gallery_GK, gallery_y) = query, gallery
-    scores_QG = query_QK.astype(np.float64) @ gallery_GK.astype(np.float64).T
-    scores_QG /= np.linalg.norm(query_QK, axis=1)[:, None] * np.linalg.norm(gallery_GK, axis=1)
+    scores_QG = query_QK @ gallery_GK.T
     assert len(np.unique(scores_QG.astype(np.float32))) == scores_QG.size
     return float(
         np.mean(
@@ -57,18 +68,25 @@ def mean_average_precision(
     )
 
 
+@pytest.mark.parametrize(
+    ("evaluation", "similarity"),
+    [({}, "posterior"), ({"preset": "reference"}, "cosine"), ({"similarity": "cosine"}, "cosine")],
+)
 def test_map_is_what_scikit_learn_finds_in_embedded_codes(
-    finished: Path, plain_report: None
+    finished: Path, plain_report: None, evaluation: dict[str, str], similarity: str
 ) -> None:
-    context = opened(finished)
-    image, text = embedded(context, "image"), embedded(context, "text")
+    context = opened(finished, evaluation=evaluation)
+    image, text = (
+        (ranked_by(context, similarity, codes_NK), labels)
+        for codes_NK, labels in (embedded(context, "image"), embedded(context, "text"))
+    )
     evaluated = evaluate(context)
     found = {(pair["query"], pair["gallery"]): pair for pair in evaluated.pairs}
     assert list(found) == [("image", "text"), ("text", "image")]
     assert found["image", "text"]["map"] == pytest.approx(mean_average_precision(image, text))
     assert found["text", "image"]["map"] == pytest.approx(mean_average_precision(text, image))
     assert evaluated.mean_map == pytest.approx(np.mean([p["map"] for p in evaluated.pairs]))
-    assert evaluated.similarity == "cosine"
+    assert evaluated.similarity == similarity
     # 12 test items, 4 of each class: random rankings, by their expectation
     harmonic = sum(1 / i for i in range(1, 13))
     chance = (3 / 11 * (12 - harmonic) + harmonic) / 12
@@ -86,7 +104,9 @@ def test_evaluation_embeds_as_new_samples_are_embedded(finished: Path) -> None:
 
 
 def test_map_at_k_follows_the_settings(finished: Path, plain_report: None) -> None:
-    context = opened(finished, evaluation={"top_k": 2, "denominator": "hits"})
+    context = opened(
+        finished, evaluation={"similarity": "cosine", "top_k": 2, "denominator": "hits"}
+    )
     (query_QK, query_y), (gallery_GK, gallery_y) = (
         embedded(context, "image"),
         embedded(context, "text"),
@@ -174,12 +194,14 @@ def test_what_is_tracked_has_the_documented_names(finished: Path, plain_report: 
     (run,) = runs(context)
     values = {metric.name: metric.value for metric in run.logged_metrics}
     document = json.loads(run.artifacts["report/report.json"])
-    recall = [found for found in document["recall"] if found["similarity"] == "cosine"]
+    recall = [found for found in document["recall"] if found["similarity"] == "posterior"]
     assert values == {
         "lambda": 0.5,
         "map/image_to_text": evaluated.pairs[0]["map"],
         "map/text_to_image": evaluated.pairs[1]["map"],
         "map/mean": evaluated.mean_map,
+        "map_posterior/mean": evaluated.mean_map,
+        "map_cosine/mean": document["means"]["cosine"]["map"],
         **{
             f"recall_at_{k}/mean": pytest.approx(np.mean([r["recall"][str(k)] for r in recall]))
             for k in (1, 5, 10)
@@ -262,8 +284,9 @@ def test_the_reference_preset() -> None:
 
 def test_the_reference_preset_counts_hits_at_k(finished: Path, plain_report: None) -> None:
     preset = evaluate(opened(finished, evaluation={"preset": "reference", "top_k": 2}))
-    spelled = evaluate(opened(finished, evaluation={"denominator": "hits", "top_k": 2}))
-    least = evaluate(opened(finished, evaluation={"denominator": "min", "top_k": 2}))
+    how = {"similarity": ["cosine", "posterior"], "top_k": 2}
+    spelled = evaluate(opened(finished, evaluation={**how, "denominator": "hits"}))
+    least = evaluate(opened(finished, evaluation={**how, "denominator": "min"}))
     assert preset.pairs == spelled.pairs
     assert [p["map_at_k"] for p in preset.pairs] != [p["map_at_k"] for p in least.pairs]
 
@@ -302,7 +325,7 @@ def test_a_sample_of_the_queries_gives_intervals_everywhere(
     report = context.catalog.latest("report")
     assert report.manifest.settings["sample"] == {"queries": 30, "seed": 5}
     document = json.loads(context.catalog.read(report, "report.json"))
-    assert document["means"]["cosine"]["map_interval"] == {"low": low, "high": high}
+    assert document["means"]["posterior"]["map_interval"] == {"low": low, "high": high}
     assert document["pairs"][0]["sampled"]["population"] == 60
     assert document["pairs"][0]["queries"] == 30
 

@@ -1,16 +1,18 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from scipy.special import softmax
 
 from sdml.errors import DataError, NotFoundError, UserError
-from sdml.steps.context import Context
+from sdml.steps.context import Context, read_subspace
 from sdml.steps.embed import embed
-from sdml.steps.encoders import codes_of, newest_encoder, open_encoder
+from sdml.steps.encoders import codes_of, newest_encoder, open_encoder, same_subspace
 from sdml.steps.prepare import prepare
 from sdml.steps.search import search
 from sdml.steps.train import train
@@ -46,6 +48,37 @@ def test_hits_are_those_of_brute_force(context: Context, source: str) -> None:
         assert [hit.classes for hit in query.hits] == [(str(part.labels[i]),) for i in order]
         assert query.hits[0].item == f"text test row {order[0]}"
         assert query.precision is None
+
+
+def test_hits_by_what_codes_say_about_the_classes(context: Context, source: str) -> None:
+    found = search(
+        context, query="image", source=source, gallery="text", top=5, similarity="posterior"
+    )
+    encoders = [newest_encoder(context, name) for name in ("image", "text")]
+    projection_KC = read_subspace(context.catalog, same_subspace(context, encoders)).projection_KC
+    scale = math.log(19 * (projection_KC.shape[1] - 1))
+    query_QK = open_encoder(context, encoders[0]).embed(source).astype(float)
+    gallery_GK, _ = codes_of(context, open_encoder(context, encoders[1]), "test")
+    sides = [softmax(scale * codes @ projection_KC, axis=1) for codes in (query_QK, gallery_GK)]
+    for query, scores_G in zip(found.queries, sides[0] @ sides[1].T, strict=True):
+        scores = np.sort(scores_G)[::-1][:5]
+        assert [hit.score for hit in query.hits] == pytest.approx(scores, abs=1e-6)
+        assert [scores_G[hit.row] for hit in query.hits] == pytest.approx(scores, abs=1e-6)
+
+
+@pytest.mark.parametrize("other", [{"index": "hnsw"}, {"codes": [Path("a.npy")]}])
+def test_an_index_and_files_are_ranked_by_cosine(
+    context: Context, source: str, other: dict[str, Any]
+) -> None:
+    with pytest.raises(UserError, match=r"rank by cosine, not by posterior"):
+        search(
+            context,
+            query="image",
+            source=source,
+            gallery="text",
+            similarity="posterior",
+            **other,
+        )
 
 
 def test_one_row_and_its_class(context: Context, source: str) -> None:
