@@ -16,6 +16,9 @@ from sdml.store import Catalog, Version
 
 logger = logging.getLogger(__name__)
 
+Makes = Literal["encoder", "prior"]
+"""What a training makes: the kind of its version in the store."""
+
 BEST_EPOCH = "best_epoch"
 """Stands among an encoder's settings in its manifest, although it is a result."""
 
@@ -71,7 +74,7 @@ def _content(features: Version) -> list[dict[str, Any]]:
 
 def stored_result(
     catalog: Catalog,
-    kind: Literal["encoder", "prior"],
+    kind: Makes,
     modality: str,
     settings: TrainingSettings,
     identity: str,

@@ -7,37 +7,24 @@ It starts from the random subspace of the file's dimension and seed, and is stor
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-from sdml.errors import Interrupted
-from sdml.experiment import SplitName, TrainingSettings
-from sdml.features import Split, load_split
 from sdml.steps.asked_prior import drcl_settings
-from sdml.steps.context import Context, read_subspace
+from sdml.steps.context import Context
 from sdml.steps.contract import require_base
-from sdml.steps.identity import (
-    BEST_EPOCH,
-    SCORE,
-    flat,
-    score_of,
-    stored_result,
-    training_identity,
-)
-from sdml.steps.tracked_data import log_dataset
-from sdml.store import Version
+from sdml.steps.identity import SCORE, score_of
+from sdml.steps.plan import Plan, features_for
+from sdml.steps.tracked_training import Made, OnEpoch, common_metrics, tracked, use_again
 from sdml.subspace import Subspace
 from sdml.tracking import Run
 from sdml.training import EpochRecord, TrainingData, fit
-from sdml.training.history import history_from_json, history_to_json
+from sdml.training.device import find_device
 from sdml.training.prior import PRIOR, PriorLearner
 
 logger = logging.getLogger(__name__)
-
-OnEpoch = Callable[[EpochRecord, int], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,205 +67,84 @@ def fit_prior(
         NotFoundError: it has not been prepared.
         Interrupted: ``stop`` said so. The tracking run ends as killed.
     """
-    work = _work(context, modality, features)
-    found = work.stored() if reuse else None
-    data = None if found else work.data()
-    collection, tags = context.experiment.collection, work.tags(pipeline_run)
+    plan = _planned(context, modality, features)
+    found = plan.stored() if reuse else ""
+    data = None if found else plan.data()
+    collection, tags = context.experiment.collection, plan.tags(pipeline_run)
     with context.tracker.start(
         collection, f"prior {modality}", parent=parent_run, tags=tags
     ) as run:
-        work.log_inputs(run)
-        if found is not None:
-            made = _use_again(run, work, found)
+        plan.log_inputs(run)
+        if data is None:
+            made = use_again(run, context, context.catalog.get(found), _metrics)
         else:
-            assert data is not None
-            try:
-                made = _fit(run, work, data, on_epoch, stop)
-            except Interrupted:
-                run.finish("killed")
-                raise
-        run.metrics({"best_epoch": made.best_epoch, "best/score": made.score})
-        run.tag({"prior": made.prior})
+            made = _fit(run, plan, data, on_epoch, stop)
+        score = score_of(context.catalog.get(made.uri))
+        run.metrics({"best_epoch": made.best_epoch, "best/score": score})
+        run.tag({"prior": made.uri})
     before = "learned before" if found else "learned"
-    logger.info("%s a prior from %s, score %.4f: %s", before, modality, made.score, made.prior)
-    return made
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Work:
-    """One prior's training, with everything looked up that decides its result."""
-
-    context: Context
-    modality: str
-    settings: TrainingSettings
-    features: Version
-    base: Version
-    subspace: Subspace
-
-    @property
-    def identity(self) -> str:
-        return training_identity(self.settings, self.features, self.base)
-
-    def tags(self, pipeline_run: str | None) -> dict[str, str]:
-        """What a tracking run of this training can be found by."""
-        return {
-            "collection": self.context.experiment.collection,
-            "level": "prior",
-            "modality": self.modality,
-            "method": self.settings.method,
-            "subspace": self.subspace.identity,
-            "features": self.features.uri,
-            **({"pipeline_run": pipeline_run} if pipeline_run else {}),
-        }
-
-    def log_inputs(self, run: Run) -> None:
-        """Track what decides the training."""
-        run.params({**self.features.manifest.settings, **flat(self.settings)})
-        run.params({"modality": self.modality, "dimension": self.subspace.dimension})
-        splits: tuple[SplitName, ...] = ("train", self.scoring)
-        for split in dict.fromkeys(splits):
-            log_dataset(run, self.features, split)
-
-    def stored(self) -> Version | None:
-        """The candidate that this very training has made before."""
-        return stored_result(
-            self.context.catalog, "prior", self.modality, self.settings, self.identity
-        )
-
-    @property
-    def scoring(self) -> SplitName:
-        assert self.settings.drcl is not None
-        return self.settings.drcl.score
-
-    def data(self) -> TrainingData:
-        """The training split, and the one that scores: the same, or validation."""
-
-        def read(split: SplitName) -> Split:
-            return load_split(lambda name: self.context.catalog.local(self.features, name), split)
-
-        training = read("train")
-        scoring = training if self.scoring == "train" else read(self.scoring)
-        return TrainingData(
-            features_ND=training.features_ND,
-            labels=training.labels,
-            validation_features_ND=scoring.features_ND,
-            validation_labels=scoring.labels,
-        )
-
-
-def _work(context: Context, modality: str, features: str | None) -> _Work:
-    """Look everything up."""
-    settings = _settings(context, modality)
-    if features is None:
-        base = require_base(context)
-        version = context.catalog.latest(
-            "features",
-            modality,
-            where=lambda manifest: manifest.made_from.get("subspace") == base.path,
-        )
-        subspace = read_subspace(context.catalog, base)
-    else:
-        version = context.catalog.get(features)
-        base, subspace = context.subspace_of(version)
-    return _Work(
-        context=context,
+    logger.info("%s a prior from %s, score %.4f: %s", before, modality, score, made.uri)
+    return FittedPrior(
+        prior=made.uri,
         modality=modality,
-        settings=settings,
-        features=version,
-        base=base,
-        subspace=subspace,
+        score=score,
+        best_epoch=made.best_epoch,
+        epochs=len(made.history),
     )
 
 
-def _settings(context: Context, modality: str) -> TrainingSettings:
-    """Of the prior's training: its own learning rate, and the W of the best-scored epoch."""
+def _planned(context: Context, modality: str, features: str | None) -> Plan:
+    """Look everything up; the settings with a learning rate and a selection of their own."""
     drcl = drcl_settings(context, modality)
-    return context.experiment.training_of(modality).model_copy(
+    settings = context.experiment.training_of(modality).model_copy(
         update={
             "learning_rate": drcl.prior_learning_rate,
             "selection": "last" if drcl.reference_bugs else "val_sup",
         }
     )
+    find_device(settings.device)  # refused before anything starts
+    version = features_for(context, modality, features, current=require_base)
+    base, subspace = context.subspace_of(version)
+    return Plan(
+        context=context,
+        modality=modality,
+        settings=settings,
+        features=version,
+        subspace_version=base,
+        subspace=subspace,
+        makes="prior",
+        selected_by=drcl.score,
+    )
 
 
 def _fit(
     run: Run,
-    work: _Work,
+    plan: Plan,
     data: TrainingData,
     on_epoch: OnEpoch | None,
     stop: Callable[[], bool] | None,
-) -> FittedPrior:
+) -> Made:
     """Train and publish."""
-    catalog, settings = work.context.catalog, work.settings
-    slot = catalog.checkpoint(f"{work.modality}/prior-{work.identity[:16]}.safetensors")
-
-    def record(epoch: EpochRecord) -> None:
-        run.metrics(_metrics(epoch), step=epoch.epoch)
-        if on_epoch is not None:
-            on_epoch(epoch, settings.epochs)
-
+    name = f"{plan.modality}/prior-{plan.identity[:16]}.safetensors"
+    slot = plan.context.catalog.checkpoint(name)
     fitted = fit(
         data,
-        work.subspace.projection_KC,
-        settings,
-        data_identity=f"prior:{work.identity}",
+        plan.subspace.projection_KC,
+        plan.settings,
+        data_identity=f"prior:{plan.identity}",
         checkpoint=slot,
-        on_epoch=record,
+        on_epoch=tracked(run, _metrics, plan.settings.epochs, on_epoch),
         stop=stop,
         learner_type=PriorLearner,
     )
-    score = 1 - min(epoch.validation_supervised for epoch in fitted.history)
     learned_KC = fitted.encoder_state[PRIOR].astype(np.float32)
-    prior = Subspace(learned_KC, work.subspace.classes, "free")
-    version = catalog.publish(
-        "prior",
-        modality=work.modality,
-        objects={
-            "prior.safetensors": prior.to_bytes(),
-            "history.json": history_to_json(fitted.history),
-        },
-        settings={**flat(settings), BEST_EPOCH: fitted.best_epoch, SCORE: score},
-        made_from={"subspace": work.base.path, "features": work.features.path},
-        seed=settings.seed,
-        reuse=True,
-    )
+    prior = Subspace(learned_KC, plan.subspace.classes, "free")
+    score = 1 - min(epoch.validation_supervised for epoch in fitted.history)
+    version = plan.publish(fitted, {"prior.safetensors": prior.to_bytes()}, **{SCORE: score})
     slot.clear()
-    return FittedPrior(
-        prior=version.uri,
-        modality=work.modality,
-        score=score,
-        best_epoch=fitted.best_epoch,
-        epochs=len(fitted.history),
-    )
-
-
-def _use_again(run: Run, work: _Work, version: Version) -> FittedPrior:
-    """Track a stored candidate as if it had been learned, and say that it was not."""
-    name = "history.json"
-    history = history_from_json(work.context.catalog.read(version, name), f"{version.uri}/{name}")
-    for epoch in history:
-        run.metrics(_metrics(epoch), step=epoch.epoch)
-    run.tag({"reused": "true"})
-    best_epoch = version.manifest.settings[BEST_EPOCH]
-    assert isinstance(best_epoch, int)
-    return FittedPrior(
-        prior=version.uri,
-        modality=work.modality,
-        score=score_of(version),
-        best_epoch=best_epoch,
-        epochs=len(history),
-    )
+    return Made(uri=version.uri, best_epoch=fitted.best_epoch, history=fitted.history)
 
 
 def _metrics(epoch: EpochRecord) -> dict[str, float]:
     """The names under which an epoch is tracked; ``validation`` is the split that scores."""
-    metrics = {
-        "loss/train": epoch.train_loss,
-        "loss/validation": epoch.validation_loss,
-        "score": 1 - epoch.validation_supervised,
-        "learning_rate": epoch.learning_rate,
-        "samples_per_second": epoch.samples_per_second,
-    }
-    if math.isnan(epoch.samples_per_second):  # read from a file
-        del metrics["samples_per_second"]
-    return metrics
+    return {**common_metrics(epoch), "score": 1 - epoch.validation_supervised}

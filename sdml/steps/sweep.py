@@ -16,10 +16,10 @@ from itertools import product
 from sdml.errors import TrainingError, UserError
 from sdml.experiment import TrainingSettings
 from sdml.steps.context import Context
-from sdml.steps.identity import training_identity
-from sdml.steps.plan import Plan, planned
-from sdml.steps.sweep_group import OnEpochs, Work, ending, train_group
-from sdml.steps.train import Made, settings_of
+from sdml.steps.plan import planned
+from sdml.steps.sweep_group import OnEpochs, Work, train_group
+from sdml.steps.tracked_training import Made
+from sdml.steps.train import settings_of
 from sdml.tracking import TAG_CHARACTERS, Run
 from sdml.training.device import find_device
 from sdml.training.precision import decided
@@ -135,7 +135,7 @@ def sweep(
         )
     start = time.perf_counter()
     first = planned(context, modality, settings[0], features)
-    plans = [_with(first, each) for each in settings]
+    plans = [replace(first, settings=decided(s, find_device(s.device))) for s in settings]
     own = decided(settings_of(context, modality, None), find_device(settings[0].device))
     work = Work(
         own=own,
@@ -152,7 +152,7 @@ def sweep(
             tags = {**work.tags, "level": "sweep"}
             collection = context.experiment.collection
             run = context.tracker.start(collection, f"sweep {modality}", tags=tags)
-            parent = opened.enter_context(ending(run))
+            parent = opened.enter_context(run)
             work = replace(work, parent=parent.id)
         order = sorted(range(len(plans)), key=lambda place: plans[place].settings == own)
         found: dict[int, tuple[Made | TrainingError, bool]] = {}
@@ -184,7 +184,7 @@ def sweep(
 
 def _told(settings: TrainingSettings, made: Made, reused: bool) -> SweptEncoder:
     return SweptEncoder(
-        encoder=made.encoder,
+        encoder=made.uri,
         lambda_=settings.lambda_,
         seed=settings.seed,
         learning_rate=settings.learning_rate,
@@ -211,12 +211,6 @@ def _description(modality: str, method: str, encoders: Sequence[SweptEncoder]) -
         for each in encoders
     ]
     return "\n".join(lines)[:TAG_CHARACTERS]
-
-
-def _with(plan: Plan, settings: TrainingSettings) -> Plan:
-    settings = decided(settings, find_device(settings.device))
-    identity = training_identity(settings, plan.features, plan.subspace_version, plan.partner)
-    return replace(plan, settings=settings, identity=identity)
 
 
 def _names(modality: str, settings: Sequence[TrainingSettings]) -> list[str]:

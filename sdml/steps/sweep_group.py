@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 
-from sdml.errors import Interrupted, TrainingError
+from sdml.errors import TrainingError
 from sdml.experiment import TrainingSettings
 from sdml.steps.own_encoder import as_newest
 from sdml.steps.plan import Plan
-from sdml.steps.train import (
-    Made,
-    epoch_metrics,
-    log_inputs,
-    log_result,
-    publish,
-    use_again,
-)
+from sdml.steps.tracked_training import Made, use_again
+from sdml.steps.train import epoch_metrics, log_inputs, log_result, publish
 from sdml.store import CheckpointSlot
 from sdml.tracking import Run
 from sdml.training import EpochRecord
@@ -63,7 +57,7 @@ def train_group(
                 parent=work.parent,
                 tags=work.tags,
             )
-            runs[place] = opened.enter_context(ending(run))
+            runs[place] = opened.enter_context(run)
             log_inputs(run, plan)
         missing = {place: plan for place, plan in plans.items() if not stored[place]}
         if missing:
@@ -74,7 +68,7 @@ def train_group(
                 version = context.catalog.get(uri)
                 if plans[place].settings == work.own:
                     version = as_newest(context, version)
-                again = use_again(runs[place], version, context)
+                again = use_again(runs[place], context, version, epoch_metrics)
                 log_result(runs[place], context, again)
                 runs[place].finish()
                 made[place] = again
@@ -113,7 +107,7 @@ def _trained(
             runs[place].finish("failed")
             continue
         uri = publish(plans[place], result).uri
-        found = Made(encoder=uri, best_epoch=result.best_epoch, history=result.history)
+        found = Made(uri=uri, best_epoch=result.best_epoch, history=result.history)
         log_result(runs[place], first.context, found)
         runs[place].finish()
         made[place] = found
@@ -130,14 +124,3 @@ def _slot(plans: Mapping[int, Plan]) -> CheckpointSlot:
     """The checkpoint of these trainings at once."""
     plan = next(iter(plans.values()))
     return plan.context.catalog.checkpoint(f"{plan.modality}/{_identity(plans)[:16]}.safetensors")
-
-
-@contextmanager
-def ending(run: Run) -> Iterator[Run]:
-    """The run as a context that takes a training which was stopped for killed, not for failed."""
-    with run:
-        try:
-            yield run
-        except Interrupted:
-            run.finish("killed")
-            raise

@@ -3,30 +3,26 @@
 from __future__ import annotations
 
 import logging
-import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from pydantic import ValidationError
 
-from sdml.errors import ExperimentError, Interrupted
+from sdml.errors import ExperimentError
 from sdml.experiment import TrainingSettings
 from sdml.experiment.explain import explain
 from sdml.steps.context import Context
-from sdml.steps.identity import BEST_EPOCH, PARTNER, flat
+from sdml.steps.identity import PARTNER
 from sdml.steps.plan import Plan, planned
 from sdml.steps.registered import register
-from sdml.steps.tracked_data import log_dataset
+from sdml.steps.tracked_training import Made, OnEpoch, common_metrics, tracked, use_again
 from sdml.store import Version
 from sdml.tracking import Run
 from sdml.training import ALONE, EpochRecord, FitResult, Ranks, TrainingData, fit
 from sdml.training.encoder_file import encoder_to_bytes
-from sdml.training.history import history_from_json, history_to_json
 
 logger = logging.getLogger(__name__)
-
-OnEpoch = Callable[[EpochRecord, int], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,21 +95,17 @@ def train(
     ) as run:
         log_inputs(run, plan)
         if data is None:
-            made = use_again(run, context.catalog.get(found), context)
+            made = use_again(run, context, context.catalog.get(found), epoch_metrics)
         else:
-            try:
-                made = _train(run, plan, data, on_epoch, stop, ranks)
-            except Interrupted:
-                run.finish("killed")
-                raise
+            made = _train(run, plan, data, on_epoch, stop, ranks)
         log_result(run, context, made)
     seconds = time.perf_counter() - start
     if data is None:
-        logger.info("%s was trained before: %s", modality, made.encoder)
+        logger.info("%s was trained before: %s", modality, made.uri)
     else:
-        logger.info("trained %s in %.1f s: %s", modality, seconds, made.encoder)
+        logger.info("trained %s in %.1f s: %s", modality, seconds, made.uri)
     return Trained(
-        encoder=made.encoder,
+        encoder=made.uri,
         modality=modality,
         subspace=plan.subspace.identity,
         best_epoch=made.best_epoch,
@@ -149,67 +141,33 @@ def settings_of(
 
 
 def epoch_metrics(epoch: EpochRecord) -> dict[str, float]:
-    """The names under which an epoch is tracked (docs/tracking.md); no speed if it is unknown."""
+    """The names under which an epoch of an encoder's training is tracked (docs/tracking.md)."""
     metrics = {
-        "loss/train": epoch.train_loss,
-        "loss/validation": epoch.validation_loss,
+        **common_metrics(epoch),
         "reconstruction/train": epoch.train_reconstruction,
         "reconstruction/validation": epoch.validation_reconstruction,
         "supervised/train": epoch.train_supervised,
         "supervised/validation": epoch.validation_supervised,
-        "learning_rate": epoch.learning_rate,
-        "samples_per_second": epoch.samples_per_second,
     }
-    if math.isnan(epoch.samples_per_second):
-        del metrics["samples_per_second"]
     if epoch.pseudo_labelled is not None:
         metrics["pseudo_labelled/train"] = epoch.pseudo_labelled
     return metrics
 
 
 def log_inputs(run: Run, plan: Plan) -> None:
-    """Track what decides a training."""
-    run.params({**plan.features.manifest.settings, **flat(plan.settings)})
-    run.params({"modality": plan.modality, "dimension": plan.subspace.dimension})
+    """Track what decides an encoder's training."""
+    plan.log_inputs(run)
     run.params({"precision": plan.settings.precision})
     if plan.partner is not None:
         run.params({PARTNER: plan.partner.encoder.uri})
     run.metrics({"lambda": plan.settings.lambda_})
-    for split in ("train", "validation"):
-        log_dataset(run, plan.features, split)
 
 
 def log_result(run: Run, context: Context, made: Made) -> None:
     """Track what came of a training, and register the encoder."""
     run.metrics({"best_epoch": made.best_epoch, "best/supervised_validation": made.best_loss})
-    run.tag({"encoder": made.encoder})
-    register(run, context, context.catalog.get(made.encoder))
-
-
-@dataclass(frozen=True, kw_only=True)
-class Made:
-    """A stored encoder and its history."""
-
-    encoder: str
-    best_epoch: int
-    history: tuple[EpochRecord, ...]
-
-    @property
-    def best_loss(self) -> float:
-        """The supervised loss on the validation split in the selected epoch."""
-        return self.history[self.best_epoch - 1].validation_supervised
-
-
-def use_again(run: Run, version: Version, context: Context) -> Made:
-    """Track a stored encoder as if it had been trained, and say that it was not."""
-    name = "history.json"
-    history = history_from_json(context.catalog.read(version, name), f"{version.uri}/{name}")
-    for epoch in history:
-        run.metrics(epoch_metrics(epoch), step=epoch.epoch)
-    run.tag({"reused": "true"})
-    best_epoch = version.manifest.settings[BEST_EPOCH]
-    assert isinstance(best_epoch, int)
-    return Made(encoder=version.uri, best_epoch=best_epoch, history=history)
+    run.tag({"encoder": made.uri})
+    register(run, context, context.catalog.get(made.uri))
 
 
 def _train(
@@ -221,12 +179,6 @@ def _train(
     ranks: Ranks,
 ) -> Made:
     """Train and publish."""
-
-    def record(epoch: EpochRecord) -> None:
-        run.metrics(epoch_metrics(epoch), step=epoch.epoch)
-        if on_epoch is not None:
-            on_epoch(epoch, plan.settings.epochs)
-
     slot = plan.context.catalog.checkpoint(f"{plan.modality}/{plan.identity[:16]}.safetensors")
     fitted = fit(
         data,
@@ -234,7 +186,7 @@ def _train(
         plan.settings,
         data_identity=plan.identity,
         checkpoint=slot,
-        on_epoch=record,
+        on_epoch=tracked(run, epoch_metrics, plan.settings.epochs, on_epoch),
         stop=stop,
         ranks=ranks,
     )
@@ -245,7 +197,7 @@ def _train(
         return uri
 
     return Made(
-        encoder=ranks.first_text(published),
+        uri=ranks.first_text(published),
         best_epoch=fitted.best_epoch,
         history=fitted.history,
     )
@@ -266,17 +218,4 @@ def publish(plan: Plan, fitted: FitResult) -> Version:
         subspace=plan.subspace.identity,
         settings=plan.settings,
     )
-    objects["history.json"] = history_to_json(fitted.history)
-    return catalog.publish(
-        "encoder",
-        modality=plan.modality,
-        objects=objects,
-        settings={**flat(plan.settings), BEST_EPOCH: fitted.best_epoch},
-        made_from={
-            "subspace": plan.subspace_version.path,
-            "features": plan.features.path,
-            **({PARTNER: plan.partner.encoder.path} if plan.partner else {}),
-        },
-        seed=plan.settings.seed,
-        reuse=True,
-    )
+    return plan.publish(fitted, objects)

@@ -16,6 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from sdml.errors import Interrupted
 from sdml.tracking.events import (
     Artifact,
     Dataset,
@@ -218,7 +219,8 @@ class Run(ABC):
         if error is None:
             self.finish("finished")
         else:
-            self.finish("failed" if isinstance(error, Exception) else "killed")
+            stopped = isinstance(error, Interrupted) or not isinstance(error, Exception)
+            self.finish("killed" if stopped else "failed")
 
 
 class Tracker(ABC):

@@ -177,6 +177,22 @@ def test_learns_from_the_features_that_are_named(drcl: MakeContext) -> None:
     assert named.endswith(made.manifest.made_from["features"])
 
 
+def test_features_that_the_file_would_prepare_otherwise_are_told_of(
+    drcl: MakeContext, caplog: pytest.LogCaptureFixture
+) -> None:
+    prepare(drcl())
+    fit_prior(drcl_with_transform(drcl), "image")
+    assert "modality image: its features were prepared with another transform" in caplog.text
+
+
+def test_a_device_that_is_not_here_is_refused_before_a_run_starts(make: MakeContext) -> None:
+    context = make(subspace={"kind": "prior"}, training={"method": "drcl", "device": "cuda:99"})
+    prepare(context)
+    with pytest.raises(ExperimentError, match=r"training\.device"):
+        fit_prior(context, "image")
+    assert tracker_of(context).runs == []
+
+
 def drcl_with_transform(drcl: MakeContext) -> Context:
     """The same collection with another transform of every modality."""
     context = drcl()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from sdml.errors import TrackingError
+from sdml.errors import Interrupted, TrackingError
 from sdml.tracking.events import Artifact, Finish, Params, Tags
 from sdml.tracking.remote import RemoteTracker
 from tests.tracking.ledger import Ledger
@@ -185,7 +185,12 @@ def test_an_injected_run_keeps_its_id_while_the_server_is_down(tmp_path: Path) -
 
 @pytest.mark.parametrize(
     ("error", "status"),
-    [(None, "finished"), (ValueError(), "failed"), (KeyboardInterrupt(), "killed")],
+    [
+        (None, "finished"),
+        (ValueError(), "failed"),
+        (KeyboardInterrupt(), "killed"),
+        (Interrupted(), "killed"),
+    ],
 )
 def test_the_block_decides_the_status(
     tmp_path: Path, error: BaseException | None, status: str

@@ -6,6 +6,7 @@ import logging
 
 from sdml.steps.pipeline.records import Pins, PriorRecord, pinned_features
 from sdml.steps.pipeline.task import Task
+from sdml.steps.pipeline.training import log_progress
 from sdml.steps.prior import fit_prior
 from sdml.training import EpochRecord
 
@@ -44,13 +45,4 @@ def fit_prior_pinned(task: Task, pins: Pins, modality: str, *, reuse: bool) -> P
 
 
 def _log_progress(record: EpochRecord, epochs: int) -> None:
-    """A line at each fifth of the epochs, for those who follow the pod's log."""
-    if record.epoch % max(1, epochs // 5) == 0:
-        logger.info(
-            "epoch %d of %d: loss %.4f, score %.4f, %.0f samples/s",
-            record.epoch,
-            epochs,
-            record.train_loss,
-            1 - record.validation_supervised,
-            record.samples_per_second,
-        )
+    log_progress(record, epochs, judged=f"score {1 - record.validation_supervised:.4f}")

@@ -52,14 +52,17 @@ def train_pinned(
     )
 
 
-def log_progress(record: EpochRecord, epochs: int) -> None:
-    """A line at each fifth of the epochs, for those who follow the pod's log."""
+def log_progress(record: EpochRecord, epochs: int, *, judged: str = "") -> None:
+    """A line at each fifth of the epochs, for those who follow the pod's log.
+
+    ``judged`` says how good the epoch is; by default its supervised loss on validation.
+    """
     if record.epoch % max(1, epochs // 5) == 0:
         logger.info(
-            "epoch %d of %d: loss %.4f, validation %.4f, %.0f samples/s",
+            "epoch %d of %d: loss %.4f, %s, %.0f samples/s",
             record.epoch,
             epochs,
             record.train_loss,
-            record.validation_supervised,
+            judged or f"validation {record.validation_supervised:.4f}",
             record.samples_per_second,
         )
