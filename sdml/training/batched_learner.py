@@ -32,12 +32,14 @@ class BatchedLearner(ABC):
         device: where they live.
         epoch: that the next step or measure belongs to, from 1; the loop says it.
         batch: of that epoch, from 0; likewise.
+        multi_label: whether samples may have several labels; likewise.
         given_up: settings that nobody asks for any more; their losses are NaN or anything.
     """
 
     device: torch.device
     epoch = 1
     batch = 0
+    multi_label = False
     given_up: frozenset[int] = frozenset()
 
     @abstractmethod
@@ -103,6 +105,7 @@ class TurnsLearner(BatchedLearner):
         for number, learner in enumerate(self._learners):
             if number not in self.given_up:
                 learner.epoch, learner.batch = self.epoch, self.batch
+                learner.multi_label = self.multi_label
                 losses[number] = learner.step(*batches[number])
         return torch.stack(losses)
 
@@ -111,7 +114,7 @@ class TurnsLearner(BatchedLearner):
         losses = [self._nothing_3] * len(self._learners)
         for number, learner in enumerate(self._learners):
             if number not in self.given_up:
-                learner.epoch = self.epoch
+                learner.epoch, learner.multi_label = self.epoch, self.multi_label
                 losses[number] = learner.measure(blocks())
         return torch.stack(losses)
 

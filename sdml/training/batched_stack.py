@@ -135,7 +135,8 @@ class StackedLearner(BatchedLearner):
     def _supervised(self, codes_SBK: Tensor, targets: Tensor) -> Tensor:
         """The part that knows the labels: what the methods differ in."""
         own = 0 if targets.ndim == 3 else None
-        return torch.vmap(self._supervised_alone, in_dims=(0, own))(codes_SBK, targets)
+        loss = partial(self._supervised_alone, multi_label=self.multi_label)
+        return torch.vmap(loss, in_dims=(0, own))(codes_SBK, targets)
 
     def _weighted(self, reconstruction_S: Tensor, supervised_S: Tensor) -> Losses:
         total_S = self._lambdas_S * reconstruction_S + self._others_S * supervised_S

@@ -70,6 +70,7 @@ class BatchedState:
     ) -> None:
         """Before the first batch."""
         self._learner = learner
+        learner.multi_label = training.multi_label
         self._training = training
         self._validation = validation
         self._clock = clock

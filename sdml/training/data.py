@@ -104,6 +104,7 @@ class Samples:
                 f"{len(partner_NK)} for {len(features_ND)} samples: prepare both modalities again"
             )
         self.labelled = int((labels.any(axis=1) if labels.ndim == 2 else labels >= 0).sum())
+        self.multi_label = labels.ndim == 2
         self._shape: tuple[int, int] = features_ND.shape
         self._classes_C = torch.arange(classes, device=device)
         self._device = device

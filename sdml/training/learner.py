@@ -109,7 +109,9 @@ class Learner(Optimised):
             targets.append(targets_BC)
             reconstructions.append(losses.reconstruction)
             rows.append(len(features_BD))
-        supervised = self._supervised(torch.cat(codes), torch.cat(targets))
+        supervised = self._supervised(
+            torch.cat(codes), torch.cat(targets), multi_label=self.multi_label
+        )
         shares = torch.tensor(rows, device=supervised.device) / sum(rows)
         reconstruction = (torch.stack(reconstructions) * shares).sum()
         return torch.stack(weighted(reconstruction, supervised, self._settings.lambda_))
@@ -165,5 +167,5 @@ class Learner(Optimised):
             squared=self._settings.squared,
             normalize_target=self._settings.normalize_target,
         )
-        supervised = self._supervised(codes_BK, targets_BC)
+        supervised = self._supervised(codes_BK, targets_BC, multi_label=self.multi_label)
         return weighted(reconstruction, supervised, self._settings.lambda_)

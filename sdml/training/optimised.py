@@ -33,11 +33,13 @@ class Optimised(ABC):
         device: where they live.
         epoch: that the next step or measure belongs to, from 1; the loop says it.
         batch: of that epoch, from 0; likewise.
+        multi_label: whether samples may have several labels; likewise.
     """
 
     device: torch.device
     epoch = 1
     batch = 0
+    multi_label = False
 
     def _optimise(self, trained: Mapping[str, nn.Parameter], settings: TrainingSettings) -> None:
         """Say which parameters are trained; ``settings`` have Adam's."""

@@ -51,6 +51,7 @@ class TrainingState:
     ) -> None:
         """Before the first batch; ``first`` as of :meth:`Ranks.first`."""
         self._learner = learner
+        learner.multi_label = training.multi_label
         self._training = training
         self._validation = validation
         self._settings = settings

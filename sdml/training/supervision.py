@@ -12,7 +12,7 @@ from torch import Tensor
 
 from sdml.experiment import TrainingSettings
 from sdml.objectives import classifier_loss, supervised_loss
-from sdml.retrieval.similarity import projection_temperature
+from sdml.retrieval.similarity import SLOPE, projection_temperature
 from sdml.subspace import orthonormal_columns
 
 
@@ -21,7 +21,7 @@ class Supervision:
 
     Attributes:
         projection_KC: P, on the device.
-        temperature: of the posterior that retrieval uses.
+        temperature: of the posterior that retrieval uses where an item has one label.
     """
 
     def __init__(
@@ -47,15 +47,21 @@ class Supervision:
         )
 
     def posterior(self, codes_NK: Tensor) -> Tensor:
-        """Of each class (N, C), as retrieval has it: softmax(τPᵀh)."""
+        """Of each class (N, C), if there can be but one: softmax(τPᵀh)."""
         return torch.softmax(self.temperature * (codes_NK @ self.projection_KC), dim=1)
 
-    def __call__(self, codes_NK: Tensor, targets_NC: Tensor) -> Tensor:
+    def __call__(
+        self, codes_NK: Tensor, targets_NC: Tensor, *, multi_label: bool = False
+    ) -> Tensor:
         """The loss, a scalar; arguments as of the objectives."""
         settings = self._settings
         if settings.method == "classifier":
             return classifier_loss(
-                codes_NK, self.projection_KC, targets_NC, temperature=self.temperature
+                codes_NK,
+                self.projection_KC,
+                targets_NC,
+                temperature=SLOPE if multi_label else self.temperature,
+                multi_label=multi_label,
             )
         return supervised_loss(
             codes_NK,

@@ -120,7 +120,11 @@ def test_stacked_with_every_toggle(
         assert_same(found, fit(data, P, each), exactly=False)
 
 
-def test_stacked_for_a_simplex_and_several_labels(settings: TrainingSettings) -> None:
+@each_way
+@pytest.mark.parametrize("method", ["sdml", "classifier"])
+def test_a_simplex_and_several_labels(
+    settings: TrainingSettings, method: str, way: BatchedLearnerType
+) -> None:
     rng = np.random.default_rng(0)
     labels = rng.integers(0, 2, (360, 4)).astype(np.uint8)
     features = (labels @ rng.standard_normal((4, 20)) + 3).astype(np.float32)
@@ -131,10 +135,10 @@ def test_stacked_for_a_simplex_and_several_labels(settings: TrainingSettings) ->
         validation_labels=labels[300:],
     )
     simplex = Subspace.simplex(["a", "b", "c", "d"], dimension=16, seed=0).projection_KC
-    chosen = lambdas(settings, 0.1, 0.6)
-    together = finished(fit_batched(data, simplex, chosen, learner_type=StackedLearner))
+    chosen = lambdas(changed(settings, method=method), 0.1, 0.6)
+    together = finished(fit_batched(data, simplex, chosen, learner_type=way))
     for found, each in zip(together, chosen, strict=True):
-        assert_same(found, fit(data, simplex, each), exactly=False)
+        assert_same(found, fit(data, simplex, each), exactly=way is TurnsLearner)
 
 
 def test_drcl_goes_by_turns(data: TrainingData, settings: TrainingSettings) -> None:

@@ -10,9 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from scipy.special import expit
+from sklearn.metrics import log_loss
 
 from sdml.errors import DataError, ExperimentError, TrainingError
 from sdml.experiment import TrainingSettings
+from sdml.networks import Encoder
+from sdml.objectives import supervised_loss
 from sdml.training import EpochRecord, FitResult, TrainingData, fit
 from sdml.training.history import history_to_json
 from tests.training.trainee import SUBSPACE, modality
@@ -95,19 +99,25 @@ def test_equal_losses_keep_the_earlier_epoch(
     assert result.best_epoch == 1
 
 
-def test_the_returned_weights_are_those_of_the_best_epoch(
-    data: TrainingData, settings: TrainingSettings
-) -> None:
-    from sdml.networks import Encoder
-    from sdml.objectives import supervised_loss
-
-    result = fit(data, P, settings)
+def validation_codes(
+    result: FitResult, data: TrainingData, settings: TrainingSettings
+) -> torch.Tensor:
+    """Of the trained encoder, in a network that began elsewhere."""
     encoder = Encoder(
         20, settings.hidden, 16, normalize=True, generator=torch.Generator().manual_seed(9)
     )
     encoder.load_state_dict({n: torch.from_numpy(a) for n, a in result.encoder_state.items()})
     with torch.no_grad():
-        codes = encoder(torch.from_numpy(data.validation_features_ND))
+        codes: torch.Tensor = encoder(torch.from_numpy(data.validation_features_ND))
+    return codes
+
+
+def test_the_returned_weights_are_those_of_the_best_epoch(
+    data: TrainingData, settings: TrainingSettings
+) -> None:
+    result = fit(data, P, settings)
+    codes = validation_codes(result, data, settings)
+    with torch.no_grad():
         targets = torch.eye(4)[torch.from_numpy(data.validation_labels).long()]
         loss = float(supervised_loss(codes, torch.from_numpy(P.copy()), targets))
     expected = result.history[result.best_epoch - 1].validation_supervised
@@ -212,6 +222,20 @@ def test_more_labels_than_one(settings: TrainingSettings) -> None:
     floor = float(np.mean(np.sqrt(counts[counts > 0]) - 1))
     best = result.history[result.best_epoch - 1].validation_supervised
     assert floor < best < floor + 0.3
+
+
+def test_a_classifier_of_several_labels_has_a_sigmoid_for_each(data: TrainingData) -> None:
+    labels = (np.random.default_rng(0).random((360, 4)) < 0.4).astype(np.uint8)
+    several = dataclasses.replace(data, labels=labels[:300], validation_labels=labels[300:])
+    settings = TrainingSettings(
+        method="classifier", epochs=3, batch_size=50, hidden=(32,), threads=1
+    )
+    result = fit(several, P, settings)
+    chance_NC = expit(4 * validation_codes(result, several, settings).numpy() @ P - 2)
+    given = [(y, p) for y, p in zip(labels[300:], chance_NC, strict=True) if y.any()]
+    expected = np.mean([4 * log_loss(y, p, labels=[0, 1]) for y, p in given])
+    best = result.history[result.best_epoch - 1]
+    assert best.validation_supervised == pytest.approx(expected, rel=1e-5)
 
 
 class TestRefused:
