@@ -4,8 +4,8 @@ Not a method of a paper, but the plainest answer that is trained like SDML: one 
 nothing of the others. Multinomial logistic regression (scikit-learn), C chosen for each modality
 on validation accuracy; the inner product of two posteriors is the probability that one class
 drawn from each is the same. ``benchmarks.quality`` reports the same numbers. With several labels:
-one binary regression for each class, C chosen on the validation likelihood, and the probabilities
-of a sample scaled to sum to one.
+one binary regression for each class, C chosen on the validation likelihood; the inner product of
+their probabilities is the number of labels that two items are expected to share.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ class Classifier(Peer):
     """Grid: C of logistic regression, as in ``benchmarks.quality``."""
 
     name: ClassVar[str] = "classifier"
+    version: ClassVar[int] = 2
     paper: ClassVar[str] = "independent logistic regression"
     joint: ClassVar[bool] = False
     multi_label: ClassVar[bool] = True
@@ -91,15 +92,11 @@ def _fit_several(
     def probabilities(features_ND: FloatArray) -> FloatArray:
         rows_NC = np.zeros((len(features_ND), classes), dtype=np.float32)
         rows_NC[:, y.all(axis=0)] = 1
-        rows_NC[:, present] = model.predict_proba(features_ND)
+        # of a single class scikit-learn gives two columns: without it, and with it
+        rows_NC[:, present] = model.predict_proba(features_ND)[:, -len(present) :]
         return rows_NC
-
-    def posterior(features_ND: FloatArray) -> FloatArray:
-        rows_NC = probabilities(features_ND)
-        totals_N1 = np.maximum(rows_NC.sum(axis=1, keepdims=True), np.finfo(np.float32).tiny)
-        return np.asarray(rows_NC / totals_N1)
 
     p = probabilities(x_val)[:, present].astype(np.float64)
     truth: Any = y_val[:, present]
     likelihood = np.log(np.clip(np.where(truth > 0, p, 1 - p), 1e-12, None)).mean()
-    return posterior, float(likelihood) if math.isfinite(likelihood) else -math.inf
+    return probabilities, float(likelihood) if math.isfinite(likelihood) else -math.inf

@@ -29,6 +29,7 @@ class DRCL(SDML):
     """Grid: the learning rate of the second stage."""
 
     name: ClassVar[str] = "drcl"
+    version: ClassVar[int] = 2
     paper: ClassVar[str] = "Pu et al., TMM 2025"
 
     learning_rates: tuple[float, ...] = (1e-4, 1e-3)

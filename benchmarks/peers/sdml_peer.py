@@ -30,6 +30,7 @@ class SDML(Peer):
     """The default preset."""
 
     name: ClassVar[str] = "sdml"
+    version: ClassVar[int] = 2
     paper: ClassVar[str] = "Hu et al., SIGIR 2019"
     joint: ClassVar[bool] = False
     multi_label: ClassVar[bool] = True
