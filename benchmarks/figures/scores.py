@@ -19,7 +19,6 @@ from benchmarks.peers.scoring import direction_scores
 from sdml.experiment import SplitName
 from sdml.retrieval import RetrievalScores, evaluate
 from sdml.retrieval.direction import PairResult
-from sdml.retrieval.relevance import several_labels
 from sdml.steps.context import Context, read_subspace
 from sdml.steps.encoders import codes_of, open_encoder, same_subspace
 from sdml.steps.evaluate import protocol_of
@@ -46,7 +45,7 @@ def of_encoders(context: Context, encoders: Iterable[str], split: SplitName = "t
 def of_codes(context: Context, codes: Codes, projection_KC: npt.NDArray[np.float32]) -> Scores:
     """Of codes (N, K) and labels by modality, under the experiment's protocol and similarities."""
     settings = context.experiment.evaluation
-    multi_label = several_labels(*(labels for _, labels in codes.values()))
+    multi_label = any(labels.ndim == 2 for _, labels in codes.values())
     result = evaluate(
         codes,
         protocol=protocol_of(settings, multi_label=multi_label),

@@ -11,6 +11,7 @@ from benchmarks.peers.peer import Projector, Ranking
 from benchmarks.peers.views import FloatArray, Views
 from sdml.retrieval import Protocol, RetrievalScores, score
 from sdml.retrieval.direction import represent
+from sdml.retrieval.relevance import several_labels
 
 Pair = tuple[str, str]
 
@@ -53,6 +54,6 @@ def _rows(projector: Projector, name: str, views: Views, ranking: Ranking) -> Fl
         codes_NK,
         ranking,
         projection_KC=projector.projection_KC,
-        multi_label=views.multi_label,
+        multi_label=several_labels(views.labels[name]),
         what=name,
     )

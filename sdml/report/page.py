@@ -18,8 +18,8 @@ from sdml.retrieval.similarity import Similarity
 
 _SIMILARITY_NOTES: dict[Similarity, str] = {
     "cosine": "Codes are compared by the cosine of the angle between them.",
-    "posterior": "Codes are compared by what they say about the classes: the probability that one "
-    "class drawn from each is the same.",
+    "posterior": "Codes are compared by what they say about the classes: how likely two of them "
+    "are of one class or, with several labels an item, how many labels they are expected to share.",
 }
 _DENOMINATORS = {
     "hits": "the relevant items found among the first k",

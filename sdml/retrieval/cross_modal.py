@@ -95,9 +95,7 @@ def evaluate(
     SubspaceError for a missing or unfit projection; UserError for an unknown or repeated
     similarity.
     """
-    projection_KC, temperature, multi_label = checked_collection(
-        modalities, similarities, projection_KC, temperature
-    )
+    projection_KC, told = checked_collection(modalities, similarities, projection_KC, temperature)
     pairs: list[PairResult] = []
     for similarity in similarities:
         rows = {
@@ -106,11 +104,11 @@ def evaluate(
                 similarity,
                 projection_KC=projection_KC,
                 temperature=temperature,
-                multi_label=multi_label,
+                multi_label=several_labels(labels),
                 what=name,
                 most_bytes=block_bytes // len(modalities),
             )
-            for name, (codes, _) in modalities.items()
+            for name, (codes, labels) in modalities.items()
         }
         pairs.extend(
             score_direction(
@@ -133,7 +131,7 @@ def evaluate(
         similarities=tuple(similarities),
         sizes={name: len(codes) for name, (codes, _) in modalities.items()},
         classes=None if classes is None else tuple(classes),
-        temperature=temperature if "posterior" in similarities else None,
+        temperature=told if "posterior" in similarities else None,
         pairs=tuple(pairs),
     )
 
@@ -143,8 +141,10 @@ def checked_collection(
     similarities: Sequence[Similarity],
     projection_KC: np.ndarray | None,
     temperature: float | None,
-) -> tuple[np.ndarray | None, float | None, bool]:
-    """The projection and its temperature, of codes that can be compared; are labels several?
+) -> tuple[np.ndarray | None, float | None]:
+    """The projection and its temperature, of codes that can be compared.
+
+    Where some modalities have several labels an item and others one, it is that of one label.
 
     Raises DataError, UserError and SubspaceError as :func:`evaluate` does.
     """
@@ -165,10 +165,10 @@ def checked_collection(
             f"all modalities must have codes of one width; received {listed}: "
             "embed them with encoders of one subspace"
         )
-    multi_label = several_labels(*(labels for _, labels in modalities.values()))
     if projection_KC is not None:
         width = next(iter(widths.values()))
         projection_KC = checked_projection(projection_KC, width[0] if width else 0, "evaluation")
         if temperature is None:
-            temperature = projection_temperature(projection_KC, multi_label=multi_label)
-    return projection_KC, temperature, multi_label
+            every = all(several_labels(labels) for _, labels in modalities.values())
+            temperature = projection_temperature(projection_KC, multi_label=every)
+    return projection_KC, temperature

@@ -148,11 +148,13 @@ def score_codes(
             similarity,
             projection_KC=projection_KC,
             temperature=temperature,
-            multi_label=several_labels(query_labels, gallery_labels),
+            multi_label=several_labels(labels),
             what=name,
             most_bytes=block_bytes // 2,
         )
-        for name, codes_NK in zip(names, (query_QK, gallery_GK), strict=True)
+        for name, codes_NK, labels in zip(
+            names, (query_QK, gallery_GK), (query_labels, gallery_labels), strict=True
+        )
     ]
     return score_direction(
         represented[0],

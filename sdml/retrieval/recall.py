@@ -54,20 +54,20 @@ def recall_between(
     similarities: Sequence[Similarity],
     projection_KC: np.ndarray | None = None,
     temperature: float | None = None,
-    multi_label: bool | None = None,
+    multi_label: Mapping[str, bool] | None = None,
     sample: QuerySample | None = None,
     block_bytes: int = BLOCK_BYTES,
 ) -> tuple[RecallResult, ...]:
     """Every ordered pair of modalities under every similarity, as ``evaluate`` takes them.
 
-    With a ``sample``, its queries against the whole galleries. ``multi_label`` is what ``evaluate``
-    sees by the labels; whoever gives others, for pairs, says it.
+    With a ``sample``, its queries against the whole galleries. ``multi_label`` says which
+    modalities have several labels an item, where the labels here, of pairs, do not.
 
     Raises DataError and SubspaceError as ``evaluate`` does.
     """
     results = []
     if multi_label is None:
-        multi_label = several_labels(*(labels for _, labels in modalities.values()))
+        multi_label = {name: several_labels(labels) for name, (_, labels) in modalities.items()}
     asked = dict(modalities)
     if sample is not None:
         for name, (codes, labels) in modalities.items():
@@ -84,7 +84,7 @@ def recall_between(
                     as_what,
                     projection_KC=projection_KC,
                     temperature=temperature,
-                    multi_label=multi_label,
+                    multi_label=multi_label[name],
                     what=name,
                     most_bytes=block_bytes // len(modalities),
                 )

@@ -17,9 +17,9 @@ from sdml.retrieval.protocol import RelevanceRule
 UNLABELLED = -1
 
 
-def several_labels(*labels: np.ndarray) -> bool:
-    """Whether a collection is one of several labels an item: if any modality has multi-hot rows."""
-    return any(np.ndim(given) == 2 for given in labels)
+def several_labels(labels: np.ndarray) -> bool:
+    """Whether an item of a modality has more than one label. One-hot rows are like numbers."""
+    return np.ndim(labels) == 2 and bool((np.sum(labels, axis=1) > 1).any())
 
 
 def checked_labels(labels: np.ndarray, items: int, what: str) -> np.ndarray:

@@ -22,7 +22,7 @@ from sdml.retrieval.cross_modal import CrossModalResult, checked_collection
 from sdml.retrieval.direction import PairResult, Sampled, pair_of, rows_of
 from sdml.retrieval.interval import LEAST, Interval, deviations, interval, variance_of_mean
 from sdml.retrieval.protocol import Protocol
-from sdml.retrieval.relevance import checked_labels
+from sdml.retrieval.relevance import checked_labels, several_labels
 from sdml.retrieval.similarity import SIMILARITIES, Similarity
 
 
@@ -73,9 +73,7 @@ def evaluate_sampled(
     directions come with 95 % intervals for what all queries would give. Raises what ``evaluate``
     raises.
     """
-    projection_KC, temperature, multi_label = checked_collection(
-        modalities, similarities, projection_KC, temperature
-    )
+    projection_KC, told = checked_collection(modalities, similarities, projection_KC, temperature)
     asked = {}
     for name, (codes, labels) in modalities.items():
         labels = checked_labels(labels, len(codes), name)
@@ -90,7 +88,7 @@ def evaluate_sampled(
                 similarity,
                 projection_KC=projection_KC,
                 temperature=temperature,
-                multi_label=multi_label,
+                multi_label=several_labels(modalities[name][1]),
                 what=name,
                 most_bytes=block_bytes // (2 * len(modalities)),
             )
@@ -137,7 +135,7 @@ def evaluate_sampled(
         similarities=tuple(similarities),
         sizes={name: len(codes) for name, (codes, _) in modalities.items()},
         classes=None if classes is None else tuple(classes),
-        temperature=temperature if "posterior" in similarities else None,
+        temperature=told if "posterior" in similarities else None,
         pairs=tuple(pairs),
         mean_intervals=intervals,
     )

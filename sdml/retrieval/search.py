@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
@@ -44,7 +45,7 @@ def search(
     similarity: Similarity = "cosine",
     projection_KC: np.ndarray | None = None,
     temperature: float | None = None,
-    multi_label: bool = False,
+    multi_label: tuple[bool, bool] = (False, False),
     block_bytes: int = BLOCK_BYTES,
     threads: int | None = None,
     squares_G: np.ndarray | None = None,
@@ -52,13 +53,14 @@ def search(
 ) -> SearchResult:
     """The ``top_k`` best gallery items (all of them if the gallery is smaller) for each query.
 
-    Codes are numbers (Q, K) and (G, K). ``multi_label`` says that items may have several labels,
-    which makes another posterior. ``block_bytes`` bounds the extra memory next to the
-    queries and the result. ``threads`` compare (None: as many as torch uses); the product uses
-    those of the numerical library. ``squares_G`` is what :func:`squared_lengths` says of the
-    gallery: whoever searches it often for the cosine has it measured once. ``compiled`` asks for
-    machine code made by numba, or for none; without it, cosines of few queries are compiled where
-    numba is installed and this process has searched enough to repay it. The result is the same.
+    Codes are numbers (Q, K) and (G, K). ``multi_label`` says of query and gallery whether items
+    may have several labels, which makes another posterior. ``block_bytes`` bounds the extra memory
+    next to the queries and the result. ``threads`` compare (None: as many as torch uses); the
+    product uses those of the numerical library. ``squares_G`` is what :func:`squared_lengths` says
+    of the gallery: whoever searches it often for the cosine has it measured once. ``compiled`` asks
+    for machine code made by numba, or for none; without it, cosines of few queries are compiled
+    where numba is installed and this process has searched enough to repay it. The result is the
+    same.
     Raises DataError for codes that are empty, not finite or of different widths, UserError for a
     depth below 1, SubspaceError for ``posterior`` without P.
     """
@@ -88,17 +90,17 @@ def search(
             f"a gallery may hold at most 2^31 items; received {len(gallery_GK)}: divide it"
         )
 
-    def rows(codes_NK: np.ndarray, what: str) -> np.ndarray:
+    def rows(codes_NK: np.ndarray, what: str, *, side: Literal[0, 1] = 1) -> np.ndarray:
         return represent(
             codes_NK,
             similarity,
             projection_KC=projection_KC,
             temperature=temperature,
-            multi_label=multi_label,
+            multi_label=multi_label[side],
             what=what,
         )
 
-    unit_QK = rows(query_QK, "query")
+    unit_QK = rows(query_QK, "query", side=0)
     depth = min(top_k, len(gallery_GK))
     # Of a gallery row: its code in float32 and, while it is represented, in float64; of a score:
     # itself, its comparison, and its place and float64 value where all must be looked at.

@@ -25,7 +25,7 @@ def search_shards(
     similarity: Similarity = "cosine",
     projection_KC: np.ndarray | None = None,
     temperature: float | None = None,
-    multi_label: bool = False,
+    multi_label: tuple[bool, bool] = (False, False),
     block_bytes: int = BLOCK_BYTES,
     threads: int | None = None,
     names: Sequence[str] | None = None,

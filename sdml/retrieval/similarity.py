@@ -14,9 +14,11 @@ classes.
 
 *Several labels*: a sigmoid for each class, sigma(t * (P'h - 1/2)), and the inner product of two of
 them is the number of labels that two items are expected to share (over C here, so that no row is
-longer than 1). Training holds P'h against labels of 0 and 1, so it estimates the probability by
-itself, but for being able to leave [0, 1]. The default t is 4: the sigmoid's tangent at 1/2 is then
-P'h itself. Unlike shares that add up to one, these know of an item that it has many labels.
+longer than 1). The objective of SDML holds P'h against labels of 0 and 1, so it estimates the
+probability by itself, but for being able to leave [0, 1]. The default t is 4: the sigmoid's tangent
+at 1/2 is then P'h itself. Unlike shares that add up to one, these know of an item that it has many
+labels. Which of the two a code has is a matter of its own modality's labels; one of each kind
+compare as well, since both sides say how likely a class is.
 """
 
 from __future__ import annotations

@@ -170,6 +170,12 @@ def same_subspace(context: Context, versions: Sequence[Version]) -> Version:
     return context.catalog.get(next(iter(paths)))
 
 
+def part_of(context: Context, encoder: Version, split: SplitName) -> Split:
+    """One split of the feature set that an encoder was trained on."""
+    features = context.catalog.get(origin(encoder, "features"))
+    return load_split(lambda name: context.catalog.local(features, name), split)
+
+
 def codes_of(
     context: Context, encoder: OpenEncoder, split: SplitName
 ) -> tuple[npt.NDArray[np.float32], Split]:
@@ -180,7 +186,6 @@ def codes_of(
     Raises:
         StoreFullError: there is no room for that file.
     """
-    features = context.catalog.get(origin(encoder.version, "features"))
-    part = load_split(lambda name: context.catalog.local(features, name), split)
+    part = part_of(context, encoder.version, split)
     shape = (len(part.features_ND), encoder.network.code_dim)
     return encoder.network.embed(part.features_ND, out=room_for(shape, context.scratch)), part

@@ -15,7 +15,6 @@ from sdml.experiment import EvaluationSettings
 from sdml.report import build_report
 from sdml.retrieval import CrossModalResult, Protocol, QuerySample, evaluate_sampled
 from sdml.retrieval import evaluate as evaluate_pairs
-from sdml.retrieval.relevance import several_labels
 from sdml.steps.context import Context, read_subspace
 from sdml.steps.encoders import codes_of, newest_encoders, open_encoder, same_subspace
 from sdml.steps.evaluation_extras import extras_of
@@ -107,7 +106,7 @@ def evaluate(
         codes_NK, split = codes_of(context, encoder, settings.split)
         embedded[encoder.modality] = (codes_NK, split)
     labelled = {name: (codes_NK, split.labels) for name, (codes_NK, split) in embedded.items()}
-    multi_label = several_labels(*(labels for _, labels in labelled.values()))
+    multi_label = any(labels.ndim == 2 for _, labels in labelled.values())
     how: dict[str, Any] = {
         "protocol": protocol_of(settings, multi_label=multi_label),
         "projection_KC": subspace.projection_KC,

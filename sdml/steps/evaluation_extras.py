@@ -51,7 +51,7 @@ def extras_of(
         protocol=result.protocol,
         similarities=result.similarities,
         projection_KC=subspace.projection_KC,
-        multi_label=several_labels(*(labels for _, labels in labelled.values())),
+        multi_label={name: several_labels(labels) for name, (_, labels) in labelled.items()},
         sample=QuerySample(queries=asked.queries, seed=asked.seed) if asked else None,
         block_bytes=settings.block_mebibytes * 2**20,
     )

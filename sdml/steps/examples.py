@@ -52,7 +52,7 @@ def examples(
     A query is the first item of its class, preferably one with a preview.
     """
     made = []
-    multi_label = several_labels(*(gallery.split.labels for gallery in galleries.values()))
+    several = {name: several_labels(gallery.split.labels) for name, gallery in galleries.items()}
     for name, query in galleries.items():
         rows = _rows(query, count)
         hits: dict[int, dict[str, tuple[Hit, ...]]] = {row: {} for row in rows}
@@ -65,7 +65,7 @@ def examples(
                 HITS,
                 similarity=similarity,
                 projection_KC=subspace.projection_KC,
-                multi_label=multi_label,
+                multi_label=(several[name], several[other]),
             )
             relevance = relevance_between(
                 checked_labels(query.split.labels[rows], len(rows), name),

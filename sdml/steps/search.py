@@ -17,7 +17,7 @@ from sdml.retrieval.relevance import several_labels
 from sdml.retrieval.similarity import Similarity
 from sdml.steps.code_files import open_codes
 from sdml.steps.context import Context, read_subspace
-from sdml.steps.encoders import codes_of, newest_encoder, open_encoder, same_subspace
+from sdml.steps.encoders import codes_of, newest_encoder, open_encoder, part_of, same_subspace
 from sdml.steps.index import Hnsw, Index, recall
 
 
@@ -120,13 +120,17 @@ def search(
         return _in_files(query_QK, rows, codes, top)
     split = context.experiment.evaluation.split
     gallery_GK, part = codes_of(context, open_encoder(context, versions[1]), split)
+    several = False, False
+    if similarity == "posterior":
+        own = part_of(context, versions[0], split)
+        several = several_labels(own.labels), several_labels(part.labels)
     found = search_codes(
         query_QK,
         gallery_GK,
         top,
         similarity=similarity,
         projection_KC=subspace.projection_KC,
-        multi_label=several_labels(part.labels),
+        multi_label=several,
     )
     share = None
     if index is not None:

@@ -43,6 +43,7 @@ def track(run: Run, context: Context, found: Tracked) -> None:
     """Log an evaluation on a run (docs/tracking.md has the names)."""
     first = found.result.similarities[0]
     recall = mean_recall(found.extras, first)
+    run.params({"similarity": first})
     run.metrics(
         {
             **found.metrics,

@@ -23,6 +23,7 @@ import torch
 from torch import Tensor
 
 from sdml.errors import DataError
+from sdml.retrieval.relevance import several_labels
 from sdml.rowfile import RowFile
 from sdml.training.memory import available_memory
 from sdml.training.streamed import RowArray, RowSource, stream
@@ -104,7 +105,7 @@ class Samples:
                 f"{len(partner_NK)} for {len(features_ND)} samples: prepare both modalities again"
             )
         self.labelled = int((labels.any(axis=1) if labels.ndim == 2 else labels >= 0).sum())
-        self.multi_label = labels.ndim == 2
+        self.multi_label = several_labels(labels)
         self._shape: tuple[int, int] = features_ND.shape
         self._classes_C = torch.arange(classes, device=device)
         self._device = device

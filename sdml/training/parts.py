@@ -64,7 +64,10 @@ class Regressions:
                 targets_NC,
                 self.projection_KC,
                 [width // 2 for width in settings.hidden],
-                temperature=projection_temperature(self.projection_KC),
+                temperature=projection_temperature(
+                    self.projection_KC, multi_label=self._training.multi_label
+                ),
+                multi_label=self._training.multi_label,
                 seed=seed,
             )
             rows_ND = torch.from_numpy(features_ND)

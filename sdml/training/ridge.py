@@ -2,18 +2,18 @@
 
 From a few hundred samples a network has to learn what a regularised linear model has at once, and
 overfits on the way. This is such a model: its regressors are the features themselves and units of
-a hidden layer as they were drawn (random features); its targets are the labels, the share 1/k for
-each of k. Strength of the regularisation, how far the features are standardised, and the weight of
-the units against them are chosen by the cross-entropy of leave-one-out predictions, which ridge
-regression has for nothing; no validation sample is used.
+a hidden layer as they were drawn (random features); its targets are the labels, 0 or 1. Strength of
+the regularisation, how far the features are standardised, and the weight of the units against them
+are chosen by the cross-entropy of leave-one-out predictions, which ridge regression has for
+nothing; no validation sample is used.
 
-The scores z, centred so that undecided ones are 0, come out as the code h ∝ aBf(z) + u. Here
-B = P(PᵀP)⁺ takes scores into code space, and u is a unit vector orthogonal to P: a code that is
-unsure of its class turns to u. It is drawn from the seed and the data, so the u of two modalities
-are nearly orthogonal, and two codes that are unsure are not alike for that. The bend
-f(z) = relu(z) + relu(z − 0.3) raises what is likely above what is not, as a posterior does, so that
-the cosine of two codes, which is linear in them, ranks nearly as their posteriors do. The scale a
-is chosen like the regularisation, for the posterior that retrieval uses: it is calibrated.
+The scores z, where an item has one label centred so that undecided ones are 0, come out as the code
+h ∝ aBf(z) + u. Here B = P(PᵀP)⁺ takes scores into code space, and u is a unit vector orthogonal to
+P: a code that is unsure of its class turns to u. It is drawn from the seed and the data, so the u
+of two modalities are nearly orthogonal, and two codes that are unsure are not alike for that. The
+bend f(z) = relu(z) + relu(z − 0.3) raises what is likely above what is not, as a posterior does, so
+that the cosine of two codes, which is linear in them, ranks nearly as their posteriors do. The
+scale a is chosen like the regularisation, for the posterior that retrieval uses: it is calibrated.
 All this stands in 2C units of each hidden layer; with one hidden layer or none f(z) = z.
 
 Letters: N samples, D features, H units, K code size, C classes.
@@ -23,9 +23,10 @@ from __future__ import annotations
 
 import math
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -63,6 +64,7 @@ def regressed(
     hidden: Sequence[int],
     *,
     temperature: float,
+    multi_label: bool = False,
     seed: int,
 ) -> tuple[Encoder, Ridge]:
     """The encoder, on the CPU and without normalisation, and what stands in it.
@@ -73,6 +75,7 @@ def regressed(
         projection_KC: P.
         hidden: widths of the layers between, each 2C at least.
         temperature: τ of the posterior.
+        multi_label: whether it is one sigmoid a class.
         seed: of the random units and, with the features, of u.
     """
     scaling = Scaling.of(features_ND)
@@ -85,13 +88,17 @@ def regressed(
     )
     draw = np.random.default_rng((seed, zlib.crc32(features_ND.tobytes())))
     x_ND = scaling(features_ND)
-    shares_NC = targets_NC.astype(np.float64)
-    shares_NC /= shares_NC.sum(axis=1, keepdims=True)
     units_NH = _units(encoder, x_ND, 2 * projection_KC.shape[1])
     back_KC, room = _inverse(projection_KC)
     direction_K = _orthogonal(projection_KC, draw, room=room)
     gram_CC = back_KC.T @ back_KC
-    found = _fitted(x_ND, units_NH, shares_NC, gram_CC, temperature, len(_hidden(encoder)))
+
+    def scaled(z_NC: Doubles) -> tuple[float, float]:
+        return _scaled(z_NC, targets_NC, gram_CC, temperature, multi_label=multi_label)
+
+    undecided = 0.0 if multi_label else 1 / targets_NC.shape[1]
+    wide_NC = targets_NC.astype(np.float64)
+    found = _fitted(x_ND, units_NH, wide_NC, undecided, scaled, len(_hidden(encoder)))
     with torch.no_grad():
         _lay(encoder, found, back_KC, direction_K)
         scaling.fold(encoder.linears()[0])
@@ -135,30 +142,28 @@ def _orthogonal(
 def _fitted(
     x_ND: Doubles,
     units_NH: Doubles,
-    shares_NC: Doubles,
-    gram_CC: Doubles,
-    temperature: float,
+    targets_NC: Doubles,
+    undecided: float,
+    scaled: Callable[[Doubles], tuple[float, float]],
     layers: int,
 ) -> Ridge:
     """The regression with the lowest leave-one-out cross-entropy.
 
     First how far features are standardised, without units; then the weight of the units.
     """
-    classes = shares_NC.shape[1]
-    mean_C = shares_NC.mean(axis=0)
-    residual_NC = shares_NC - mean_C
+    mean_C = targets_NC.mean(axis=0)
+    residual_NC = targets_NC - mean_C
     units = _Regressors.of(units_NH, 0.0)
     best: tuple[Ridge, _Regressors] | None = None
 
     def look(features: _Regressors, share: float) -> None:
         nonlocal best
         for dual_NC, left_out_NC in _left_out(features, units, share, residual_NC):
-            z_NC = _bent(left_out_NC + mean_C - 1 / classes, layers)
-            scale, loss = _scaled(z_NC, shares_NC, gram_CC, temperature)
+            scale, loss = scaled(_bent(left_out_NC + mean_C - undecided, layers))
             if best is None or loss < best[0].loss:
                 linear_DC = (1 - share) * features.weights(dual_NC)
                 random_HC = share * units.weights(dual_NC)
-                constant_C = _BIAS * dual_NC.sum(axis=0) + mean_C - 1 / classes
+                constant_C = _BIAS * dual_NC.sum(axis=0) + mean_C - undecided
                 constant_C -= product(features.mean_X, linear_DC) + product(units.mean_X, random_HC)
                 made = Ridge(
                     linear_DC=linear_DC,
@@ -226,7 +231,12 @@ def _left_out(
 
 
 def _scaled(
-    z_NC: Doubles, shares_NC: Doubles, gram_CC: Doubles, temperature: float
+    z_NC: Doubles,
+    targets_NC: npt.NDArray[Any],
+    gram_CC: Doubles,
+    temperature: float,
+    *,
+    multi_label: bool,
 ) -> tuple[float, float]:
     """The scale a of f(z) with the lowest cross-entropy of the posterior, and that."""
     squares_N = np.einsum("nc,cd,nd->n", z_NC, gram_CC, z_NC)
@@ -234,9 +244,13 @@ def _scaled(
     def loss(log_scale: float) -> float:
         scale = np.exp(log_scale)
         logits_NC = temperature * scale * z_NC / np.sqrt(scale**2 * squares_N + 1)[:, None]
+        if multi_label:
+            logits_NC -= temperature / 2
+            losses_NC = np.logaddexp(0, logits_NC) - targets_NC * logits_NC
+            return float(losses_NC.sum(axis=1).mean())
         logits_NC -= logits_NC.max(axis=1, keepdims=True)
         log_posterior_NC = logits_NC - np.log(np.exp(logits_NC).sum(axis=1, keepdims=True))
-        return -float((shares_NC * log_posterior_NC).sum(axis=1).mean())
+        return -float((targets_NC * log_posterior_NC).sum(axis=1).mean())
 
     coarse = min(np.linspace(*_SCALES, 12), key=loss)
     step = (_SCALES[1] - _SCALES[0]) / 11

@@ -39,6 +39,7 @@ class Supervision:
         """
         self.projection_KC = torch.from_numpy(projection_KC.copy()).to(device)
         self.temperature = projection_temperature(projection_KC)
+        self._units_KC = torch.nn.functional.normalize(self.projection_KC, dim=0)
         self._settings = settings
         self._gram_CC = (
             None
@@ -58,7 +59,7 @@ class Supervision:
         if settings.method == "classifier":
             return classifier_loss(
                 codes_NK,
-                self.projection_KC,
+                self._units_KC if multi_label else self.projection_KC,
                 targets_NC,
                 temperature=SLOPE if multi_label else self.temperature,
                 multi_label=multi_label,

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.special import expit
+from scipy.special import expit, softmax
 from sklearn.metrics import average_precision_score
 
 from sdml.errors import DataError, SubspaceError, UserError
@@ -56,7 +56,7 @@ def multi_hot(classes: np.ndarray) -> np.ndarray:
     return np.asarray(rows_NC)
 
 
-@pytest.mark.parametrize("numbers", [(), ("text",)])
+@pytest.mark.parametrize("numbers", [(), ("text",), ("text", "audio")])
 def test_of_several_labels_the_posterior_is_one_sigmoid_a_class(numbers: tuple[str, ...]) -> None:
     data = {
         name: (codes, classes if name in numbers else multi_hot(classes))
@@ -64,11 +64,15 @@ def test_of_several_labels_the_posterior_is_one_sigmoid_a_class(numbers: tuple[s
     }
     hot = {n: np.eye(3, dtype=int)[y] if y.ndim == 1 else y for n, (_, y) in data.items()}
     made = evaluate(data, protocol=Protocol(), projection_KC=PROJECTION)
-    assert made.temperature == 4
-    probabilities = {
-        name: expit(4 * (codes / np.linalg.norm(codes, axis=1, keepdims=True)) @ PROJECTION - 2)
-        for name, (codes, _) in data.items()
-    }
+    assert made.temperature == (default_temperature(3) if numbers else 4)
+    probabilities = {}
+    for name, (codes, _) in data.items():
+        scores = codes / np.linalg.norm(codes, axis=1, keepdims=True) @ PROJECTION
+        probabilities[name] = (
+            softmax(default_temperature(3) * scores, axis=1)
+            if name in numbers
+            else expit(4 * scores - 2)
+        )
     for pair in made.of("posterior"):
         scores = probabilities[pair.query] @ probabilities[pair.gallery].T
         relevant = hot[pair.query] @ hot[pair.gallery].T > 0
@@ -81,8 +85,17 @@ def test_of_several_labels_the_posterior_is_one_sigmoid_a_class(numbers: tuple[s
             similarity="posterior",
             projection_KC=PROJECTION,
         )
-        if not {pair.query, pair.gallery} <= set(numbers):
-            assert alone.map == pair.map
+        assert alone.map == pair.map
+
+
+def test_one_hot_rows_are_like_numbers() -> None:
+    data = collection()
+    hot = {name: (codes, np.eye(3, dtype=int)[y]) for name, (codes, y) in data.items()}
+    made, other = (
+        evaluate(each, protocol=Protocol(), projection_KC=PROJECTION) for each in (data, hot)
+    )
+    assert made.temperature == other.temperature
+    assert [pair.map for pair in made.pairs] == [pair.map for pair in other.pairs]
 
 
 def test_a_new_modality_leaves_the_other_directions_alone() -> None:

@@ -37,8 +37,10 @@ def test_search_is_a_stable_sort_of_all_scores(
     assert made.scores_QT.tolist() == np.take_along_axis(scores_QG, wanted, axis=1).tolist()
 
 
-@pytest.mark.parametrize("multi_label", [False, True])
-def test_a_memory_mapped_gallery_and_the_posterior(tmp_path: Path, multi_label: bool) -> None:
+@pytest.mark.parametrize("multi_label", [(False, False), (True, True), (False, True)])
+def test_a_memory_mapped_gallery_and_the_posterior(
+    tmp_path: Path, multi_label: tuple[bool, bool]
+) -> None:
     rng = np.random.default_rng(0)
     np.save(tmp_path / "codes.npy", rng.normal(size=(300, 6)).astype(np.float32))
     gallery_GK = np.load(tmp_path / "codes.npy", mmap_mode="r")
@@ -53,8 +55,8 @@ def test_a_memory_mapped_gallery_and_the_posterior(tmp_path: Path, multi_label: 
         multi_label=multi_label,
         block_bytes=5_000,
     )
-    rows = posterior_representation(gallery_GK, projection, multi_label=multi_label)
-    scores = posterior_representation(query_QK, projection, multi_label=multi_label) @ rows.T
+    rows = posterior_representation(gallery_GK, projection, multi_label=multi_label[1])
+    scores = posterior_representation(query_QK, projection, multi_label=multi_label[0]) @ rows.T
     np.testing.assert_allclose(made.scores_QT, -np.sort(-scores, axis=1)[:, :7], atol=1e-6)
 
 

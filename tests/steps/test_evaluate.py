@@ -208,7 +208,12 @@ def test_what_is_tracked_has_the_documented_names(finished: Path, plain_report: 
         },
         **{f"clustering/{name}": document["clustering"][name] for name in ("ami", "nmi", "ari")},
     }
-    assert run.logged_params == {"lambda": "0.5", "method": "sdml", "seed": "0"}
+    assert run.logged_params == {
+        "lambda": "0.5",
+        "method": "sdml",
+        "seed": "0",
+        "similarity": "posterior",
+    }
     assert [(d.name, d.context) for d in run.datasets] == [
         ("tiny/image", "test"),
         ("tiny/text", "test"),

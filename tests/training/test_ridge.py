@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from scipy.special import expit
+from sklearn.metrics import log_loss
 
 from sdml.networks import Encoder, unit_rows
 from sdml.retrieval import posterior_representation
@@ -92,12 +94,24 @@ def test_every_kind_of_subspace(subspace: Subspace) -> None:
     assert (np.argmax(codes @ projection, axis=1) == LABELS).mean() > 0.9
 
 
-def test_several_labels() -> None:
-    targets = TARGETS.copy()
-    targets[::3] = np.maximum(targets[::3], TARGETS[1::3][: len(targets[::3])])
-    encoder, _ = fitted((40, 32), targets=targets)
-    likely = np.argmax(codes_of(encoder) @ RANDOM, axis=1)
-    assert targets[np.arange(80), likely].mean() > 0.8
+def test_of_several_labels_its_loss_is_that_of_probabilities_of_new_samples() -> None:
+    drawn = np.random.default_rng(9)
+    targets = (drawn.random((400, 5)) < 0.4).astype(np.float32)
+    features = targets @ CENTRES + drawn.standard_normal((400, 30))
+    known, fresh = slice(0, 200), slice(200, 400)
+    encoder, made = regressed(
+        features[known].astype(np.float32),
+        targets[known],
+        RANDOM,
+        (40, 32),
+        temperature=4.0,
+        multi_label=True,
+        seed=0,
+    )
+    chance = expit(4 * codes_of(encoder, features[fresh].astype(np.float32)) @ RANDOM - 2)
+    losses = [5 * log_loss(*row, labels=[0, 1]) for row in zip(targets[fresh], chance, strict=True)]
+    assert np.mean(losses) == pytest.approx(made.loss, abs=0.12)
+    assert made.loss < 0.8 * 5 * np.log(2)
 
 
 def test_unsure_codes_of_two_modalities_are_not_alike() -> None:
