@@ -10,7 +10,8 @@ unit columns.
 What the unit length costs: softmax does not see a number added to all logits, nor whatever is
 orthogonal to P, so a code can be as unsure as it likes by turning there; but it cannot be surer
 than a code at its class allows (.95 to .97 for ten classes and the default τ). With several
-labels (τ = 4) the probability of one is at most .88, of each of k it is σ(4/√k − 2) at best.
+labels (τ = 5.9) the probability of one is at most .95, of each of k σ(τ/√k − τ/2), on orthonormal
+columns.
 
 Letters: N samples, K code size, C classes.
 """

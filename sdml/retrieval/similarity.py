@@ -14,11 +14,10 @@ classes.
 
 *Several labels*: a sigmoid for each class, sigma(t * (P'h - 1/2)), and the inner product of two of
 them is the number of labels that two items are expected to share (over C here, so that no row is
-longer than 1). The objective of SDML holds P'h against labels of 0 and 1, so it estimates the
-probability by itself, but for being able to leave [0, 1]. The default t is 4: the sigmoid's tangent
-at 1/2 is then P'h itself. Unlike shares that add up to one, these know of an item that it has many
-labels. Which of the two a code has is a matter of its own modality's labels; one of each kind
-compare as well, since both sides say how likely a class is.
+longer than 1). The same rule as above gives t: an ideal code of one label shall have .95 on it and
+.05 on each other class, so t = 2 ln(0.95 / 0.05), which is 5.9. Unlike shares that add up to one,
+these know of an item that it has many labels. Which of the two a code has is a matter of its own
+modality's labels; one of each kind compare as well, since both sides say how likely a class is.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ SIMILARITIES: tuple[Similarity, ...] = get_args(Similarity)
 
 _UNIT = 1e-4  # how far the length of a unit column may be from 1
 IDEAL_POSTERIOR = 0.95
-SLOPE = 4.0
+SEVERAL = 2 * math.log(IDEAL_POSTERIOR / (1 - IDEAL_POSTERIOR))
 """The default temperature of several labels."""
 
 _ROWS = 256  # rows converted at a time, so that they stay in the cache
@@ -55,10 +54,10 @@ def projection_temperature(projection_KC: np.ndarray, *, multi_label: bool = Fal
     """The default temperature of a projection with unit columns; of any other, 1.
 
     Columns of another length were learned, with their scale: DRCL's logits are P'h as they are.
-    With ``multi_label`` it is 4 for all, since their columns are made units.
+    With ``multi_label`` it is one for all, since their columns are made units.
     """
     if multi_label:
-        return SLOPE
+        return SEVERAL
     unit = bool(np.abs(_lengths(projection_KC) - 1).max() <= _UNIT)
     return default_temperature(projection_KC.shape[1]) if unit else 1.0
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from sdml.experiment import TrainingSettings
 from sdml.objectives import classifier_loss, supervised_loss
-from sdml.retrieval.similarity import SLOPE, projection_temperature
+from sdml.retrieval.similarity import SEVERAL, projection_temperature
 from sdml.subspace import orthonormal_columns
 
 
@@ -61,7 +61,7 @@ class Supervision:
                 codes_NK,
                 self._units_KC if multi_label else self.projection_KC,
                 targets_NC,
-                temperature=SLOPE if multi_label else self.temperature,
+                temperature=SEVERAL if multi_label else self.temperature,
                 multi_label=multi_label,
             )
         return supervised_loss(

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from sdml.networks import unit_rows
 from sdml.objectives import classifier_loss
-from sdml.retrieval.similarity import SLOPE, default_temperature, posterior_representation
+from sdml.retrieval.similarity import SEVERAL, default_temperature, posterior_representation
 from sdml.subspace import Subspace
 
 NAMES = ("a", "b", "c", "d")
@@ -74,7 +74,7 @@ def test_its_posterior_is_exactly_that_of_retrieval(kind: str) -> None:
     rows_NC = 2 * posterior_representation(codes.numpy(), subspace.projection_KC, multi_label=True)
     for code, (a, b, *others) in zip(codes, rows_NC, strict=True):
         target = torch.tensor([[1.0, 1.0, 0.0, 0.0]])
-        loss = classifier_loss(code[None], p, target, temperature=SLOPE, multi_label=True)
+        loss = classifier_loss(code[None], p, target, temperature=SEVERAL, multi_label=True)
         chance = a * b * np.prod(1 - np.array(others))
         assert math.exp(-float(loss)) == pytest.approx(chance, rel=1e-5)
 

@@ -67,17 +67,17 @@ def test_of_several_labels_it_is_a_sigmoid_of_each_score(
     scores = (codes / np.linalg.norm(codes, axis=1, keepdims=True)) @ units
     made = posterior_representation(codes, units * [1, 1, 1, length], temperature, multi_label=True)
     np.testing.assert_allclose(
-        made, expit((temperature or 4.0) * (scores - 0.5)) / 2, rtol=1e-5, atol=1e-7
+        made, expit((temperature or 2 * math.log(19)) * (scores - 0.5)) / 2, rtol=1e-5, atol=1e-7
     )
     assert np.linalg.norm(made, axis=1).max() <= 1
 
 
-def test_of_several_labels_a_score_of_one_half_is_even_and_its_tangent_is_the_score() -> None:
-    step = 1e-3
-    angles = np.arccos([0.5 - step, 0.5, 0.5 + step])
-    codes = np.stack([np.cos(angles), np.sin(angles)], axis=1)
-    made = posterior_representation(codes, np.eye(2, 1), multi_label=True)[:, 0]
-    np.testing.assert_allclose(made, [0.5 - step, 0.5, 0.5 + step], atol=1e-6)
+@pytest.mark.parametrize("classes", [2, 10, 80])
+def test_of_several_labels_an_ideal_code_has_the_probabilities_of_the_rule(classes: int) -> None:
+    projection = np.eye(100, classes)
+    made = posterior_representation(projection.T, projection, multi_label=True) * classes**0.5
+    expected = np.where(np.eye(classes), 0.95, 0.05)
+    np.testing.assert_allclose(made, expected, atol=1e-6)
 
 
 def test_one_class_is_certain() -> None:

@@ -231,7 +231,8 @@ def test_a_classifier_of_several_labels_has_a_sigmoid_for_each(data: TrainingDat
         method="classifier", epochs=3, batch_size=50, hidden=(32,), threads=1
     )
     result = fit(several, P, settings)
-    chance_NC = expit(4 * validation_codes(result, several, settings).numpy() @ P - 2)
+    scores_NC = validation_codes(result, several, settings).numpy() @ P
+    chance_NC = expit(2 * math.log(19) * (scores_NC - 0.5))
     given = [(y, p) for y, p in zip(labels[300:], chance_NC, strict=True) if y.any()]
     expected = np.mean([4 * log_loss(y, p, labels=[0, 1]) for y, p in given])
     best = result.history[result.best_epoch - 1]

@@ -108,7 +108,7 @@ def test_of_several_labels_its_loss_is_that_of_probabilities_of_new_samples() ->
         multi_label=True,
         seed=0,
     )
-    chance = expit(4 * codes_of(encoder, features[fresh].astype(np.float32)) @ RANDOM - 2)
+    chance = expit(4 * (codes_of(encoder, features[fresh].astype(np.float32)) @ RANDOM - 0.5))
     losses = [5 * log_loss(*row, labels=[0, 1]) for row in zip(targets[fresh], chance, strict=True)]
     assert np.mean(losses) == pytest.approx(made.loss, abs=0.12)
     assert made.loss < 0.8 * 5 * np.log(2)

@@ -168,7 +168,7 @@ def test_a_sweep_has_a_child_for_each_training_and_each_evaluation(
     assert parent.logged_metrics == []
     summary = parent.logged_tags["mlflow.note.content"]
     for weight, evaluated in zip(weights, found, strict=True):
-        assert f"| {weight:g} | sdml | cosine | 1 | {evaluated.mean_map:.3f} |" in summary
+        assert f"| {weight:g} | sdml | posterior | 1 | {evaluated.mean_map:.3f} |" in summary
     assert "lambda" not in parent.logged_params
     for weight, child, evaluated in zip(weights, children[6:], found, strict=True):
         assert child.values("lambda") == [(0, weight)]
