@@ -173,7 +173,9 @@ def test_a_sweep_has_a_child_for_each_training_and_each_evaluation(
     for weight, child, evaluated in zip(weights, children[6:], found, strict=True):
         assert child.values("lambda") == [(0, weight)]
         assert child.values("map/mean") == [(0, evaluated.mean_map)]
-        assert child.logged_params == {"lambda": str(weight), "method": "sdml", "seed": "0"}
+        assert child.logged_params == {
+            "lambda": str(weight), "method": "sdml", "seed": "0", "similarity": "posterior"
+        }  # fmt: skip
         assert child.logged_tags["level"] == "evaluation"
         file = parse_experiment(child.artifacts["experiment.yaml"].decode())
         assert [file.training_of(name).lambda_ for name in BOTH] == [weight, weight]
