@@ -19,7 +19,8 @@ UNLABELLED = -1
 
 def several_labels(labels: np.ndarray) -> bool:
     """Whether an item of a modality has more than one label. One-hot rows are like numbers."""
-    return np.ndim(labels) == 2 and bool((np.sum(labels, axis=1) > 1).any())
+    labels = np.asarray(labels)
+    return labels.ndim == 2 and labels.dtype.kind in "iubf" and bool((labels.sum(axis=1) > 1).any())
 
 
 def checked_labels(labels: np.ndarray, items: int, what: str) -> np.ndarray:

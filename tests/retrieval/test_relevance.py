@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from sdml.errors import DataError
 from sdml.retrieval.protocol import RelevanceRule
-from sdml.retrieval.relevance import checked_labels, multi_hot, relevance_between
+from sdml.retrieval.relevance import checked_labels, multi_hot, relevance_between, several_labels
 
 
 @given(
@@ -87,3 +87,18 @@ def test_large_class_numbers_compare_as_small_ones(largest: int) -> None:
         [False] * 4,
         [False] * 4,
     ]
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        (np.array([0, 3, -1]), False),
+        (np.array([[1, 0], [0, 1], [0, 0]]), False),
+        (np.array([[1, 0], [1, 1]], dtype=np.uint8), True),
+        (np.array([[True, True]]), True),
+        (np.empty((0, 2), dtype=np.uint8), False),
+        (np.array([["a", "b"]]), False),  # refused later, by checked_labels
+    ],
+)
+def test_several_labels_are_more_than_one_in_a_row(labels: np.ndarray, expected: bool) -> None:
+    assert several_labels(labels) is expected
