@@ -53,6 +53,7 @@ ALLOWED = {
         "--class",
         "--index",
         "--codes",
+        "--similarity",
     },
     "score": {
         "--query",
