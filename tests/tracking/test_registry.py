@@ -247,7 +247,7 @@ def test_a_run_describes_itself_and_names_its_data(world: World, reader: Reader)
     assert experiment is not None
     (run,) = client.search_runs([experiment.experiment_id], "tags.level = 'evaluation'")
     note = run.data.tags["mlflow.note.content"]
-    assert f"**mAP, cosine: mean {evaluated.mean_map:.3f}**" in note
+    assert f"**mAP, posterior: mean {evaluated.mean_map:.3f}**" in note
     assert "sdml train experiment.yaml --modality text" in note
     assert run.inputs is not None
     for one in run.inputs.dataset_inputs:
