@@ -7,7 +7,7 @@ It starts from the random subspace of the file's dimension and seed, and is stor
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +15,7 @@ import numpy as np
 from sdml.steps.asked_prior import drcl_settings
 from sdml.steps.context import Context
 from sdml.steps.contract import require_base
-from sdml.steps.identity import SCORE, score_of
+from sdml.steps.identity import SCORE
 from sdml.steps.plan import Plan, features_for
 from sdml.steps.tracked_training import Made, OnEpoch, common_metrics, tracked, use_again
 from sdml.subspace import Subspace
@@ -79,7 +79,7 @@ def fit_prior(
             made = use_again(run, context, context.catalog.get(found), _metrics)
         else:
             made = _fit(run, plan, data, on_epoch, stop)
-        score = score_of(context.catalog.get(made.uri))
+        score = _score(made.history)
         run.metrics({"best_epoch": made.best_epoch, "best/score": score})
         run.tag({"prior": made.uri})
     before = "learned before" if found else "learned"
@@ -139,10 +139,15 @@ def _fit(
     )
     learned_KC = fitted.encoder_state[PRIOR].astype(np.float32)
     prior = Subspace(learned_KC, plan.subspace.classes, "free")
-    score = 1 - min(epoch.validation_supervised for epoch in fitted.history)
-    version = plan.publish(fitted, {"prior.safetensors": prior.to_bytes()}, **{SCORE: score})
+    results = {SCORE: _score(fitted.history)}
+    version = plan.publish(fitted, {"prior.safetensors": prior.to_bytes()}, **results)
     slot.clear()
     return Made(uri=version.uri, best_epoch=fitted.best_epoch, history=fitted.history)
+
+
+def _score(history: Iterable[EpochRecord]) -> float:
+    """Of the best-scored epoch."""
+    return 1 - min(epoch.validation_supervised for epoch in history)
 
 
 def _metrics(epoch: EpochRecord) -> dict[str, float]:

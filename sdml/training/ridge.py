@@ -26,7 +26,6 @@ import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -92,12 +91,12 @@ def regressed(
     back_KC, room = _inverse(projection_KC)
     direction_K = _orthogonal(projection_KC, draw, room=room)
     gram_CC = back_KC.T @ back_KC
+    wide_NC = targets_NC.astype(np.float64)
 
     def scaled(z_NC: Doubles) -> tuple[float, float]:
-        return _scaled(z_NC, targets_NC, gram_CC, temperature, multi_label=multi_label)
+        return _scaled(z_NC, wide_NC, gram_CC, temperature, multi_label=multi_label)
 
     undecided = 0.0 if multi_label else 1 / targets_NC.shape[1]
-    wide_NC = targets_NC.astype(np.float64)
     found = _fitted(x_ND, units_NH, wide_NC, undecided, scaled, len(_hidden(encoder)))
     with torch.no_grad():
         _lay(encoder, found, back_KC, direction_K)
@@ -232,7 +231,7 @@ def _left_out(
 
 def _scaled(
     z_NC: Doubles,
-    targets_NC: npt.NDArray[Any],
+    targets_NC: Doubles,
     gram_CC: Doubles,
     temperature: float,
     *,
